@@ -1,0 +1,178 @@
+"""What the marks in a text say: where a sentence or a clause ends, and where no line may break.
+
+Questions are asked about words as they stand in a transcript, marks included, and about the word after, since
+"U.S." ends a sentence before "He" and none before "Army". The lists are English with the commonest forms of
+other European languages; a word that no list knows is judged by its shape.
+"""
+
+import re
+import unicodedata
+
+__all__ = ["ends_clause", "ends_sentence", "forbids_break", "is_punctuation"]
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SPOKEN = frozenset("%‰&@#§*/\\")
+"""Punctuation by Unicode's categories, but people say them: "five percent"."""
+
+_CLOSERS = "\"'”’»›)]}」』】）〉》"
+_OPENERS = "\"'“‘„‚«‹([{¿¡「『【（〈《"
+_STOPS = frozenset("?!？！。｡؟۔।॥։።‽⁇⁈⁉\u037e")  # U+037E is the Greek question mark
+_CLAUSE_MARKS = frozenset(",;:–—،؛、，；：…·")
+_DOTS = frozenset(".．")
+
+_NEVER_LAST = _listed(
+    """
+    cf dhr dr e.g i.e messrs mevr mlle mme mr mrs ms mx prof vs
+    """
+)
+"""Something always follows these."""
+
+_SELDOM_LAST = _listed(
+    """
+    adm al amb assn atty brig bros capt cmdr co col corp cpl cpt dept dra est fr ft gen gmbh gov hon hr inc jr
+    lt ltd maj mgr mt pres pvt rep rev sen sgt sig sr sra srta st ste supt univ
+    """
+)
+"""A name mostly follows or stands before; they end a sentence only before a word that surely starts one."""
+
+_OFTEN_LAST = _listed("a.m p.m approx ave blvd bzw ca etc ext rd tel usw viz")
+"""They end a sentence before any capital."""
+
+_BEFORE_NUMBERS = _listed(
+    """
+    art cap ch eq fig figs no nos nr núm p par pp sec vol vols
+    apr aug dec feb jan jul jun mar nov oct sep sept fri mon sat sun thu thur thurs tue tues wed
+    """
+)
+"""Abbreviations before a number and ordinary words otherwise: "No. 5", "No. I won't"."""
+
+_STARTERS = _listed(
+    """
+    a after all although an and as at because before but by did do does for from he her here his how
+    however i i'd i'll i'm i've if in is it it's its let let's maybe my no not now of oh ok okay on once
+    one or our she she's since so some sometimes that that's the their then there there's these they
+    they're this those though to today tomorrow until we we'll we're we've well what what's when where
+    which while who why with yes yet you you're your
+    """
+)
+"""English words that begin a sentence where they are capitalised, and no name."""
+
+_ORDINAL_MONTHS = _listed(
+    "januar jänner februar märz april mai juni juli august september oktober november dezember jahrhundert"
+)
+"""German capitalises months, so the case of the word after "3." tells nothing."""
+
+_ACRONYM = re.compile(r"(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}")
+_DIGITS_LAST = re.compile(r"\d[.,:/]?$")
+_GREEK = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
+
+
+def is_punctuation(text: str) -> bool:
+    """Whether ``text`` has marks and nothing that is pronounced; spaces around them do not count."""
+    marks = text.strip()
+    return bool(marks) and all(unicodedata.category(mark).startswith("P") and mark not in _SPOKEN for mark in marks)
+
+
+def ends_sentence(word: str, following: str | None) -> bool:
+    """Whether a sentence ends with ``word``; ``following`` is the next word, or None after the last one."""
+    bare = word.rstrip(_CLOSERS)
+    if not bare:
+        return False
+    is_quoted = len(bare) < len(word)
+    if bare[-1] in _STOPS or (bare[-1] == ";" and _GREEK.search(bare)):
+        return not (is_quoted and _starts_small(following))
+    if bare.endswith(("…", "..")):
+        return not _starts_small(following)
+    if bare[-1] not in _DOTS:
+        return False
+    return following is None or _full_stop_ends(_stem(bare), following)
+
+
+def ends_clause(word: str) -> bool:
+    """Whether a clause ends with ``word``: after a comma, a colon, a dash that stands free, and the like."""
+    bare = word.rstrip(_CLOSERS)
+    return bare[-1:] in _CLAUSE_MARKS | _STOPS or bare.endswith((" -", "..."))
+
+
+def forbids_break(left: str, right: str) -> bool:
+    """Whether no line and no cue may end between two neighbouring words.
+
+    True inside a number ("10 000", "3. 5"), between a number and its sign, after an abbreviation before what
+    it belongs to, between initials and a name, before a mark that closes and after one that opens.
+    """
+    if is_punctuation(right) and right[0] not in "¿¡“„«‹([{":
+        return True
+    if left and all(mark in _OPENERS for mark in left):
+        return True
+    if left in {".", ",", ":", "$", "€", "£"} and right[:1].isdigit():
+        return True
+    if _DIGITS_LAST.search(left):
+        return _continues_number(left, right)
+    return left[-1:] in _DOTS and _belongs_to_next(_stem(left), left, right)
+
+
+def _full_stop_ends(stem: str, following: str) -> bool:
+    name = stem.casefold()
+    before_digit = _first(following).isdigit()
+    before_small = _starts_small(following)
+    if name in _NEVER_LAST:
+        return False
+    if name in _BEFORE_NUMBERS:
+        return not before_digit
+    if stem.isdigit():
+        return not _is_ordinal(stem, following)
+    if name in _OFTEN_LAST:
+        return not (before_digit or before_small)
+    if name in _SELDOM_LAST or _is_initial(stem) or _ACRONYM.fullmatch(stem):
+        return _starts_sentence(following)
+    return True
+
+
+def _belongs_to_next(stem: str, left: str, right: str) -> bool:
+    if stem.casefold() in _NEVER_LAST:
+        return True
+    is_short = stem.casefold() in _SELDOM_LAST | _BEFORE_NUMBERS or _is_initial(stem) or _ACRONYM.fullmatch(stem)
+    return bool(is_short) and not _starts_small(right) and not ends_sentence(left, right)
+
+
+def _continues_number(left: str, right: str) -> bool:
+    if right[:1] in "%‰°€$£":
+        return True
+    if not right[:1].isdigit():
+        return False
+    # "in 1995, 200 people" are two numbers; "10, 000" and "3. 5" are one.
+    return left[-1].isdigit() or len(_stem(left)) <= 3
+
+
+def _is_ordinal(stem: str, following: str) -> bool:
+    if len(stem) > 3:
+        return False
+    word = following.rstrip(",.;:?!").casefold()
+    return _first(following).isdigit() or _starts_small(following) or word in _ORDINAL_MONTHS
+
+
+def _is_initial(stem: str) -> bool:
+    return len(stem) == 1 and stem.isupper()
+
+
+def _starts_sentence(following: str) -> bool:
+    word = following.lstrip(_OPENERS).rstrip(",.;:?!…" + _CLOSERS)
+    return word[:1].isupper() and word.replace("’", "'").casefold() in _STARTERS
+
+
+def _starts_small(following: str | None) -> bool:
+    return following is not None and _first(following).islower()
+
+
+def _first(word: str) -> str:
+    """The first letter or digit, or nothing."""
+    return next((character for character in word if character.isalnum()), "")
+
+
+def _stem(word: str) -> str:
+    """The word without the opening marks before it and one closing mark after it."""
+    return word.lstrip(_OPENERS)[:-1]
