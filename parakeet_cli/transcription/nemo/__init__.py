@@ -1,0 +1,28 @@
+"""A Recognizer on NeMo. The only package that imports torch and NeMo, and it does so late."""
+
+from typing import TYPE_CHECKING
+
+from parakeet_cli.settings import RecognizerSettings
+from parakeet_cli.transcription.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+
+__all__ = ["load_recognizer"]
+
+
+def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "NemoRecognizer":
+    """Import NeMo, load the checkpoint and move it to the device that ``settings`` ask for.
+
+    Raises ``ModelError`` for a checkpoint that is damaged, not trusted or of another kind, and
+    ``DeviceUnavailable`` for a device that is not here (before the slow part of the imports).
+    """
+    from parakeet_cli.transcription.nemo.devices import choose_device, choose_dtype
+
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    from parakeet_cli.transcription.nemo.loading import load_model
+    from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+
+    model = load_model(checkpoint.path, device, trust=settings.trust_model, verbose=settings.verbose)
+    return NemoRecognizer(model, checkpoint, device, dtype)

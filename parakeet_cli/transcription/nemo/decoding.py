@@ -1,0 +1,134 @@
+"""Greedy decoding of encoder frames with the decoder's state carried from call to call.
+
+Transducers go through NeMo's label-looping computer (arXiv:2406.06220), called directly: it takes and returns the
+state of a batch, which is split and merged so that a batch may hold any recordings.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+__all__ = ["CtcDecoder", "Decoder", "Emission", "TransducerDecoder"]
+
+_DEFAULT_MAX_SYMBOLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """A token with its first frame, counted from the first frame given, its length in frames, its log-probability."""
+
+    token_id: int
+    frame: int
+    frames: int
+    logprob: float
+
+
+class Decoder(Protocol):
+    """Decodes rows of different recordings as one batch."""
+
+    def decode(
+        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
+    ) -> list[tuple[list[Emission], Any]]:
+        """``encoded`` is [rows, frames, features], ``lengths`` [rows]; one state (or None) a row in and out."""
+
+
+class TransducerDecoder:
+    """TDT where the joint network has outputs for durations, RNN-T where it has none."""
+
+    def __init__(self, model: Any) -> None:
+        from nemo.collections.asr.parts.submodules.transducer_decoding import (
+            GreedyBatchedRNNTLabelLoopingComputer,
+            GreedyBatchedTDTLabelLoopingComputer,
+        )
+
+        self._vocabulary = int(model.joint.num_classes_with_blank) - int(model.joint.num_extra_outputs)
+        greedy = model.cfg.decoding.get("greedy") or {}
+        common: dict[str, Any] = {
+            "decoder": model.decoder,
+            "joint": model.joint,
+            "blank_index": self._vocabulary - 1,
+            "max_symbols_per_step": greedy.get("max_symbols") or _DEFAULT_MAX_SYMBOLS,
+            "preserve_step_confidence": True,
+            "exclude_blank_from_confidence": True,
+            "confidence_method_cfg": {"name": "max_prob", "alpha": 1.0},
+            "allow_cuda_graphs": False,
+        }
+        durations = _durations(model)
+        self._computer: Any
+        if durations:
+            self._computer = GreedyBatchedTDTLabelLoopingComputer(durations=durations, include_duration=True, **common)
+        else:
+            self._computer = GreedyBatchedRNNTLabelLoopingComputer(**common)
+
+    def decode(
+        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
+    ) -> list[tuple[list[Emission], Any]]:
+        merged = None
+        if any(state is not None for state in states):
+            merged = self._computer.merge_to_batched_state(list(states))
+        hypotheses, after = self._computer(x=encoded, out_len=lengths, prev_batched_state=merged)
+        decoded_before = [0] * len(states) if merged is None else merged.decoded_lengths.tolist()
+        counts = hypotheses.current_lengths.tolist()
+        rows = []
+        for row, state in enumerate(self._computer.split_batched_state(after)):
+            emissions = self._emissions(hypotheses, row, counts[row], decoded_before[row])
+            rows.append((emissions, state))
+        return rows
+
+    def _emissions(self, hypotheses: Any, row: int, count: int, decoded_before: int) -> list[Emission]:
+        token_ids = hypotheses.transcript[row, :count].tolist()
+        frames = hypotheses.timestamps[row, :count].tolist()
+        confidence = hypotheses.step_confidence[row, :count].tolist()
+        lengths = [1] * count
+        if hypotheses.token_durations is not None:
+            lengths = hypotheses.token_durations[row, :count].tolist()
+        return [
+            Emission(token_id, frame - decoded_before, length, self._logprob(value))
+            for token_id, frame, length, value in zip(token_ids, frames, lengths, confidence, strict=True)
+        ]
+
+    def _logprob(self, confidence: float) -> float:
+        """Undo NeMo's scaling of ``max_prob``, (V·p − 1)/(V − 1), which maps an even distribution to 0."""
+        probability = (confidence * (self._vocabulary - 1) + 1) / self._vocabulary
+        return min(math.log(max(probability, 1e-30)), 0.0)
+
+
+class CtcDecoder:
+    """Best path: the likeliest label a frame, repeats and blanks removed. The state is the last frame's label."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._blank = int(model.decoder.num_classes_with_blank) - 1
+
+    def decode(
+        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
+    ) -> list[tuple[list[Emission], Any]]:
+        logprobs = self._model.decoder(encoder_output=encoded.transpose(1, 2))
+        best, labels = logprobs.max(dim=-1)
+        return [
+            self._collapse(labels[row, :length].tolist(), best[row, :length].tolist(), states[row])
+            for row, length in enumerate(lengths.tolist())
+        ]
+
+    def _collapse(self, labels: list[int], best: list[float], state: Any) -> tuple[list[Emission], Any]:
+        previous = self._blank if state is None else state
+        emissions: list[Emission] = []
+        for frame, (label, logprob) in enumerate(zip(labels, best, strict=True)):
+            if label != self._blank:
+                if label != previous:
+                    emissions.append(Emission(label, frame, 1, logprob))
+                elif emissions:
+                    first = emissions[-1]
+                    emissions[-1] = Emission(label, first.frame, frame - first.frame + 1, max(first.logprob, logprob))
+            previous = label
+        return emissions, previous
+
+
+def _durations(model: Any) -> list[int]:
+    if not int(model.joint.num_extra_outputs):
+        return []
+    defaults = model.cfg.get("model_defaults") or {}
+    return [int(value) for value in model.cfg.decoding.get("durations") or defaults["tdt_durations"]]

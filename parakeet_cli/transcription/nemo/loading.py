@@ -1,0 +1,84 @@
+"""A ``.nemo`` archive becomes a NeMo model ready for inference.
+
+NeMo's own ``restore_from`` unpacks the whole archive to the temporary folder and changes the working directory of
+the process meanwhile; here the weights are read from the archive itself and only the small files are unpacked.
+"""
+
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from parakeet_cli.errors import ModelCorrupt, ModelUnsupported
+from parakeet_cli.transcription.nemo.quiet import quiet
+from parakeet_cli.transcription.preflight import WEIGHTS, NemoArchive, extract, inspect
+
+__all__ = ["import_nemo", "load_model"]
+
+_SUPPORTED = ("EncDecRNNTBPEModel", "EncDecHybridRNNTCTCBPEModel", "EncDecCTCModelBPE")
+
+
+def load_model(path: Path, device: torch.device, *, trust: bool, verbose: bool) -> Any:
+    """Load an RNNT, TDT, CTC or hybrid checkpoint in fp32, in evaluation mode, on ``device``.
+
+    Raises ``ModelCorrupt``, ``ModelUntrusted`` or ``ModelUnsupported``.
+    """
+    archive = inspect(path, trust=trust)
+    kind = str(archive.config.get("target", "")).rpartition(".")[2]
+    if kind not in _SUPPORTED:
+        raise ModelUnsupported(
+            f"{path.name} holds a {kind or 'model of unknown kind'}; "
+            "use a Parakeet checkpoint (TDT, RNN-T, CTC or hybrid with BPE tokens)."
+        )
+    with quiet(verbose):
+        model = _build(archive, kind)
+        _load_weights(model, archive)
+    model.eval()
+    model.to(device)
+    return model
+
+
+def import_nemo() -> str:
+    """Import what a recognizer needs, quietly; returns NeMo's version."""
+    with quiet(verbose=False):
+        import nemo
+        import nemo.collections.asr.models
+
+    return str(nemo.__version__)
+
+
+def _build(archive: NemoArchive, kind: str) -> Any:
+    from nemo.collections.asr import models
+    from omegaconf import OmegaConf
+
+    model_class = getattr(models, kind)
+    with tempfile.TemporaryDirectory(prefix="parakeet-model-") as folder:
+        extract(archive, Path(folder), only=[member.name for member in archive.members if member.name != WEIGHTS])
+        model_class._set_model_restore_state(is_being_restored=True, folder=folder)
+        try:
+            return model_class.from_config_dict(config=OmegaConf.create(archive.config))
+        except Exception as error:
+            raise ModelCorrupt(f"{archive.path.name} has a configuration that NeMo cannot build: {error}") from error
+        finally:
+            model_class._set_model_restore_state(is_being_restored=False)
+
+
+def _load_weights(model: Any, archive: NemoArchive) -> None:
+    try:
+        with tarfile.open(archive.path, "r:") as tar:
+            name = next(name for name in tar.getnames() if name.removeprefix("./") == WEIGHTS)
+            member = tar.extractfile(name)
+            assert member is not None, "the pre-flight admits regular files only"
+            with member:
+                state = torch.load(member, map_location="cpu", weights_only=True)
+        model.load_state_dict(state, strict=True)
+    except Exception as error:
+        raise ModelCorrupt(
+            f"The weights in {archive.path} cannot be read ({_first_line(error)}); download the checkpoint again."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

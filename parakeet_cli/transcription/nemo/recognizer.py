@@ -1,0 +1,123 @@
+"""Parakeet through NeMo's modules: preprocessor, encoder and decoding computer, called directly.
+
+``model.transcribe`` is neither re-entrant nor free of side effects, and pads what it is given; none of it is used.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from parakeet_cli.errors import RecognitionFailed
+from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.transcript import Token
+from parakeet_cli.transcription.checkpoints import Checkpoint
+from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.nemo.decoding import CtcDecoder, Decoder, Emission, TransducerDecoder
+from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
+
+__all__ = ["NemoRecognizer"]
+
+_LOG = logging.getLogger(__name__)
+
+_CHUNKS_ON_CPU = 4
+_CHUNKS_ON_CUDA = 16
+
+
+class NemoRecognizer:
+    """A loaded checkpoint. The encoder runs in ``dtype``; features, decoder and joint network in fp32."""
+
+    def __init__(self, model: Any, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+        self.model = checkpoint.name
+        self.language = checkpoint.languages[0] if len(checkpoint.languages) == 1 else None
+        self.batch_size = _CHUNKS_ON_CPU if device.type == "cpu" else _CHUNKS_ON_CUDA
+        self.device = device
+        self.dtype = dtype
+        self._model = model
+        featurizer = model.preprocessor.featurizer
+        featurizer.dither = 0.0  # random noise would make two runs differ
+        featurizer.pad_to = 0
+        self.frame_samples = int(featurizer.hop_length) * int(model.encoder.subsampling_factor)
+        self._pieces = _pieces(model.tokenizer)
+        self._encoder = model.encoder.to(dtype)
+        self._decoder: Decoder = TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model)
+
+    @torch.inference_mode()
+    def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
+        lengths = torch.tensor([len(chunk.samples) for chunk in chunks])
+        signals = torch.zeros(len(chunks), int(lengths.max()))
+        for row, chunk in enumerate(chunks):
+            signals[row, : len(chunk.samples)] = torch.from_numpy(chunk.samples)
+        features, feature_lengths = self._model.preprocessor(
+            input_signal=signals.to(self.device), length=lengths.to(self.device)
+        )
+        encoded, frame_counts = self._run_encoder(features, feature_lengths)
+        return [
+            self._owned(chunk, frames, count)
+            for chunk, frames, count in zip(chunks, encoded.transpose(1, 2), frame_counts.tolist(), strict=True)
+        ]
+
+    def _run_encoder(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        encoded, counts = self._encoder(audio_signal=features.to(self.dtype), length=lengths)
+        if torch.isfinite(encoded).all():
+            return encoded.float(), counts
+        if self.dtype != torch.float32:
+            _LOG.warning("The encoder's %s overflowed; this batch is repeated in fp32.", self.dtype)
+            with self._in_fp32():
+                encoded, counts = self._encoder(audio_signal=features, length=lengths)
+        if not torch.isfinite(encoded).all():
+            raise RecognitionFailed("The encoder gives values that are not finite for this audio, also in fp32.")
+        return encoded, counts
+
+    @contextmanager
+    def _in_fp32(self) -> Iterator[None]:
+        self._encoder.float()
+        try:
+            yield
+        finally:
+            self._encoder.to(self.dtype)
+
+    def _owned(self, chunk: Chunk, frames: torch.Tensor, count: int) -> Frames:
+        """The last chunk owns all that is left: its end lies between two frames."""
+        span = chunk.span
+        first = (span.owned_from - span.heard_from) // self.frame_samples
+        last = count
+        if span.owned_until < span.heard_until:
+            last = (span.owned_until - span.heard_from) // self.frame_samples
+        return Frames(span.owned_from, last - first, frames[first:last].clone())
+
+    @torch.inference_mode()
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        pieces = [torch.cat([frames.encoded for frames in row.frames]) for row in rows]
+        lengths = torch.tensor([len(piece) for piece in pieces], device=self.device)
+        encoded = torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True)
+        decoded = self._decoder.decode(encoded, lengths, [row.state for row in rows])
+        return [
+            (self._hypothesis(emissions, row.frames[0].first_sample), state)
+            for row, (emissions, state) in zip(rows, decoded, strict=True)
+        ]
+
+    def _hypothesis(self, emissions: Sequence[Emission], first_sample: int) -> Hypothesis:
+        tokens = []
+        for emission in emissions:
+            if text := self._pieces[emission.token_id]:
+                start = first_sample + emission.frame * self.frame_samples
+                end = start + emission.frames * self.frame_samples
+                tokens.append(Token(text, start / SAMPLE_RATE, end / SAMPLE_RATE, emission.logprob))
+        return Hypothesis(tuple(tokens))
+
+
+def _pieces(tokenizer: Any) -> tuple[str, ...]:
+    """The text of every token id: a leading space where a word starts, empty for control tokens."""
+    tokens: list[str] = tokenizer.ids_to_tokens(list(range(tokenizer.vocab_size)))
+    return tuple(_text(token) for token in tokens)
+
+
+def _text(piece: str) -> str:
+    if piece == "<unk>":
+        return "⁇"  # as SentencePiece writes it
+    if piece.startswith("<") and piece.endswith(">") and len(piece) > 2:
+        return ""
+    return piece.replace("▁", " ")

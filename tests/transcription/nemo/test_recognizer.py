@@ -1,0 +1,258 @@
+"""The recognizer on NeMo, with the demo checkpoint and with small untrained ones of the other kinds."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
+from parakeet_cli.errors import ModelCorrupt, ModelUnsupported, RecognitionFailed
+from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, RecognizerSettings
+from parakeet_cli.transcript import Token
+from parakeet_cli.transcription.audio import choose_track, decode, open_media, probe
+from parakeet_cli.transcription.checkpoints import Checkpoint
+from parakeet_cli.transcription.chunking import Samples, split
+from parakeet_cli.transcription.inputs import FileMedia
+from parakeet_cli.transcription.nemo import load_recognizer
+from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+from parakeet_cli.transcription.recognizer import Row
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def minute() -> Samples:
+    return make_recording(60, 7, load_clips(DEFAULT_FOLDER), style="mixed").samples
+
+
+def tokens_of(
+    recognizer: NemoRecognizer, samples: Samples, chunk: float, context: float = 1.0, batch: int = 4
+) -> list[Token]:
+    """Recognize in chunks, with the state carried from one batch of them to the next."""
+    chunks = list(split([samples], 0, ChunkSettings(chunk, context), recognizer.frame_samples))
+    tokens: list[Token] = []
+    state: Any = None
+    for first in range(0, len(chunks), batch):
+        frames = recognizer.encode(chunks[first : first + batch])
+        ((hypothesis, state),) = recognizer.decode([Row(tuple(frames), state)])
+        tokens += hypothesis.tokens
+    return tokens
+
+
+def pieces(tokens: Sequence[Token]) -> list[str]:
+    return [token.text for token in tokens]
+
+
+def text(tokens: Sequence[Token]) -> str:
+    return "".join(pieces(tokens)).strip()
+
+
+def likeness(left: str, right: str) -> float:
+    """Share of words in common, in order; capitals and punctuation count."""
+    return SequenceMatcher(None, left.split(), right.split(), autojunk=False).ratio()
+
+
+def samples_of(path: Path) -> Samples:
+    with open_media(FileMedia(path)) as file:
+        info = probe(file)
+        return np.concatenate(list(decode(file, info, choose_track(info, None), DecodingSettings())))
+
+
+def test_a_real_recording_is_recognized(recognizer: NemoRecognizer, one_two_three: Path) -> None:
+    tokens = tokens_of(recognizer, samples_of(one_two_three), chunk=30)
+    assert text(tokens).lower().replace(".", "").replace(",", "") == "one two three"
+
+
+def test_the_text_is_that_of_nemos_own_transcribe(
+    recognizer: NemoRecognizer, demo: Checkpoint, one_two_three: Path
+) -> None:
+    from nemo.collections.asr.models import ASRModel
+
+    model = ASRModel.restore_from(str(demo.path), map_location="cpu").eval()
+    model.preprocessor.featurizer.dither = 0.0
+    samples = np.concatenate([samples_of(one_two_three)] * 3)
+    (theirs,) = model.transcribe([samples], timestamps=True, verbose=False)
+    ours = tokens_of(recognizer, samples, chunk=30)
+    assert text(ours) == theirs.text
+    assert sorted({token.start for token in ours if token.text.startswith(" ")}) == pytest.approx(
+        [word["start"] for word in theirs.timestamp["word"]]
+    )
+
+
+@pytest.mark.parametrize("chunk", [4, 10])
+def test_chunks_with_context_and_carried_state_say_what_one_pass_says(
+    recognizer: NemoRecognizer, minute: Samples, chunk: float
+) -> None:
+    whole = tokens_of(recognizer, minute, chunk=70)
+    cut = tokens_of(recognizer, minute, chunk=chunk, context=2.0)
+    assert len(whole) > 60
+    assert likeness(text(whole), text(cut)) >= 0.96
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
+    recognizer: NemoRecognizer, minute: Samples, batch: int
+) -> None:
+    first = tokens_of(recognizer, minute, chunk=5, batch=3)
+    other = tokens_of(recognizer, minute, chunk=5, batch=batch)
+    assert pieces(other) == pieces(first)
+    assert [token.start for token in other] == [token.start for token in first]
+    assert [token.logprob for token in other] == pytest.approx([token.logprob for token in first], abs=1e-3)
+
+
+def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: NemoRecognizer, minute: Samples) -> None:
+    """One goes on with its state, one begins, one is short: each says what it says alone."""
+    parts = [minute[: 40 * 16_000], minute[10 * 16_000 : 50 * 16_000], minute[: 3 * 16_000]]
+    chunks = [list(split([part], n, ChunkSettings(10, 1), recognizer.frame_samples)) for n, part in enumerate(parts)]
+    alone = [tokens_of(recognizer, part, chunk=10, batch=1) for part in parts]
+    states: list[Any] = [None] * 3
+    together: list[list[Token]] = [[], [], []]
+    for step in range(5):
+        numbers = [n for n in range(3) if n <= step and step - n < len(chunks[n])]
+        frames = recognizer.encode([chunks[n][step - n] for n in numbers])
+        rows = [Row((part,), states[n]) for n, part in zip(numbers, frames, strict=True)]
+        for n, (hypothesis, state) in zip(numbers, recognizer.decode(rows), strict=True):
+            together[n] += hypothesis.tokens
+            states[n] = state
+    assert [pieces(tokens) for tokens in together] == [pieces(tokens) for tokens in alone]
+    assert [[t.start for t in tokens] for tokens in together] == [[t.start for t in tokens] for tokens in alone]
+
+
+def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_two_three: Path) -> None:
+    """The first token's, computed by hand from the joint network's output at its frame."""
+    import torch
+
+    samples = samples_of(one_two_three)
+    (chunk,) = split([samples], 0, ChunkSettings(30, 1), recognizer.frame_samples)
+    (frames,) = recognizer.encode([chunk])
+    ((hypothesis, _),) = recognizer.decode([Row((frames,), None)])
+    token = hypothesis.tokens[0]
+    model = recognizer._model
+    with torch.inference_mode():
+        blank = model.joint.num_classes_with_blank - model.joint.num_extra_outputs - 1
+        predicted, _ = model.decoder.predict(torch.tensor([[blank]]), None, add_sos=False, batch_size=1)[:2]
+        frame = frames.encoded[round(token.start / 0.08)][None, None]
+        logits = model.joint.joint(frame, predicted)[0, 0, 0, : blank + 1]
+    assert token.logprob == pytest.approx(float(logits.log_softmax(0).max()), abs=1e-4)
+    assert all(token.logprob <= 0 for token in hypothesis.tokens)
+    assert len({round(token.logprob, 6) for token in hypothesis.tokens}) > 1
+
+
+def test_every_frame_is_owned_once(recognizer: NemoRecognizer, minute: Samples) -> None:
+    chunks = list(split([minute[: 50 * 16_000 + 333]], 0, ChunkSettings(7, 1), recognizer.frame_samples))
+    frames = recognizer.encode(chunks)
+    position = 0
+    for part in frames:
+        assert part.first_sample == position
+        assert part.count == len(part.encoded)
+        position += part.count * recognizer.frame_samples
+    assert 0 <= position - (50 * 16_000 + 333) < recognizer.frame_samples
+
+
+@pytest.mark.parametrize("kind", ["rnnt", "ctc", "hybrid"])
+def test_other_kinds_load_and_carry_their_state_over_cuts(untrained: Any, minute: Samples, kind: str) -> None:
+    """Random weights emit something at most frames; frame by frame it must not matter where the cuts fall."""
+    loaded = load_recognizer(untrained(kind), RecognizerSettings(device="cpu", dtype=Dtype.FP32))
+    chunk = next(split([minute[: 12 * 16_000]], 0, ChunkSettings(30, 1), loaded.frame_samples))
+    (frames,) = loaded.encode([chunk])
+    ((whole, _),) = loaded.decode([Row((frames,), None)])
+    assert len(whole.tokens) > 5
+    cut: list[Token] = []
+    state: Any = None
+    for first in range(0, frames.count, 17):
+        encoded = frames.encoded[first : first + 17]
+        part = type(frames)(first * loaded.frame_samples, len(encoded), encoded)
+        ((hypothesis, state),) = loaded.decode([Row((part,), state)])
+        cut += hypothesis.tokens
+    assert pieces(cut) == pieces(whole.tokens)
+    assert [token.start for token in cut] == pytest.approx([token.start for token in whole.tokens])
+    assert all(token.end > token.start or kind == "hybrid" for token in whole.tokens)
+
+
+def test_overflow_in_a_short_format_is_repeated_in_fp32(
+    demo: Checkpoint, minute: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Scaled weights fit into fp16, what they give does not: 65,504 is its largest value."""
+    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP16))
+    chunk = next(split([minute[: 5 * 16_000]], 0, ChunkSettings(30, 1), loaded.frame_samples))
+    plain = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32))
+    for each in (loaded, plain):
+        each._encoder.layers[-1].norm_out.weight.data.fill_(30_000)
+    with caplog.at_level(logging.WARNING):
+        (frames,) = loaded.encode([chunk])
+    assert "repeated in fp32" in caplog.text
+    (expected,) = plain.encode([chunk])
+    assert np.isfinite(frames.encoded.numpy()).all()
+    assert np.allclose(frames.encoded.numpy(), expected.encoded.numpy(), rtol=0.05, atol=500)
+
+
+def test_values_that_stay_infinite_are_an_error_of_that_sound(demo: Checkpoint, minute: Samples) -> None:
+    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    loaded._encoder.layers[-1].norm_out.weight.data.fill_(float("inf"))
+    chunk = next(split([minute[: 5 * 16_000]], 0, ChunkSettings(30, 1), loaded.frame_samples))
+    with pytest.raises(RecognitionFailed, match="not finite"):
+        loaded.encode([chunk])
+
+
+def test_bf16_changes_few_words(demo: Checkpoint, recognizer: NemoRecognizer, minute: Samples) -> None:
+    short = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    left, right = (text(tokens_of(each, minute, chunk=30)) for each in (recognizer, short))
+    assert likeness(left, right) >= 0.95
+
+
+def test_a_model_of_another_kind_is_refused_by_name(demo: Checkpoint, tmp_path: Path) -> None:
+    path = repacked(
+        demo.path,
+        tmp_path,
+        config=lambda text: text.replace(
+            "target: nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel",
+            "target: nemo.collections.asr.models.EncDecMultiTaskModel",
+        ),
+    )
+    with pytest.raises(ModelUnsupported, match="EncDecMultiTaskModel"):
+        load_recognizer(Checkpoint("other", path), RecognizerSettings(device="cpu"))
+
+
+def test_damaged_weights_are_reported_with_the_path(demo: Checkpoint, tmp_path: Path) -> None:
+    path = repacked(demo.path, tmp_path, weights=lambda data: data[:1000] + b"\0" * (len(data) - 1000))
+    with pytest.raises(ModelCorrupt, match=str(path)):
+        load_recognizer(Checkpoint("damaged", path), RecognizerSettings(device="cpu"))
+
+
+def repacked(path: Path, folder: Path, config: Any = None, weights: Any = None) -> Path:
+    """The archive with its configuration or weights changed."""
+    import io
+    import tarfile
+
+    changed = folder / "changed.nemo"
+    with tarfile.open(path) as source, tarfile.open(changed, "w") as target:
+        for member in source.getmembers():
+            file = source.extractfile(member)
+            if file is None:
+                continue
+            data = file.read()
+            if config and member.name.endswith("model_config.yaml"):
+                data = config(data.decode()).encode()
+            if weights and member.name.endswith(".ckpt"):
+                data = weights(data)
+            member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+    return changed
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_clips_of_the_tests_were_not_trained_on() -> None:
+    assert all(len(takes) == 3 for digits in load_clips(DEFAULT_FOLDER).values() for takes in digits)

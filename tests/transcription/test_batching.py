@@ -1,0 +1,91 @@
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parakeet_cli.transcription.batching import Batch, Batcher
+from parakeet_cli.transcription.chunking import Chunk, Span
+
+WINDOW = 16_000
+
+
+def chunk(recording: int, position: int, length: int = WINDOW) -> Chunk:
+    span = Span(position, position, position + length, position + length)
+    return Chunk(np.zeros(length, np.float32), span, recording)
+
+
+def run(batcher: Batcher, recordings: Sequence[Sequence[Chunk]]) -> Iterator[Batch]:
+    for chunks in recordings:
+        for item in chunks:
+            yield from batcher.add(item)
+        yield from batcher.end(chunks[0].recording)
+    yield from batcher.flush()
+
+
+recordings = st.lists(
+    st.one_of(
+        st.integers(1, 3 * WINDOW // 4).map(lambda length: [length]),
+        st.integers(2, 9).map(lambda count: [WINDOW] * count),
+    ),
+    max_size=12,
+).map(
+    lambda lengths: [
+        [chunk(number, position, length) for position, length in enumerate(group)]
+        for number, group in enumerate(lengths)
+    ]
+)
+
+
+@given(recordings=recordings, size=st.integers(1, 6))
+def test_every_chunk_is_in_one_batch_and_recordings_keep_their_order(recordings: list[list[Chunk]], size: int) -> None:
+    batches = list(run(Batcher(size), recordings))
+    assert all(len(batch.chunks) <= size for batch in batches)
+    passed = [item for batch in batches for item in batch.chunks]
+    for number, chunks in enumerate(recordings):
+        assert [item.span for item in passed if item.recording == number] == [item.span for item in chunks]
+    assert len(passed) == sum(map(len, recordings))
+
+
+@given(recordings=recordings, size=st.integers(1, 6))
+def test_a_recording_is_complete_once_and_after_its_last_chunk(recordings: list[list[Chunk]], size: int) -> None:
+    left = {number: len(chunks) for number, chunks in enumerate(recordings)}
+    complete: list[int] = []
+    for batch in run(Batcher(size), recordings):
+        for item in batch.chunks:
+            left[item.recording] -= 1
+        assert all(left[number] == 0 for number in batch.ended)
+        complete += batch.ended
+    assert sorted(complete) == list(range(len(recordings)))
+
+
+def test_a_full_batch_of_one_long_recording_goes_at_once() -> None:
+    batcher = Batcher(4)
+    given_out = [list(batcher.add(chunk(0, position))) for position in range(8)]
+    assert [len(batches) for batches in given_out] == [0, 0, 0, 1, 0, 0, 0, 1]
+
+
+def test_short_clips_wait_for_others_of_like_length() -> None:
+    batcher = Batcher(2)
+    lengths = [1_000, 9_000, 4_000, 2_000, 9_100, 4_100, 1_010, 2_010]
+    batches = [
+        batch for number, length in enumerate(lengths) for batch in batcher.add(chunk(number, 0, length))
+    ] + list(batcher.flush())
+    assert [sorted(len(item.samples) for item in batch.chunks) for batch in batches] == [
+        [9_000, 9_100],
+        [4_000, 4_100],
+        [2_000, 2_010],
+        [1_000, 1_010],
+    ]
+
+
+def test_a_dropped_recording_leaves_no_chunk_behind() -> None:
+    batcher = Batcher(4)
+    for number in (0, 1):
+        assert list(batcher.add(chunk(number, 0))) == []
+    batcher.drop(0)
+    assert [item.recording for batch in batcher.flush() for item in batch.chunks] == [1]
+
+
+def test_a_recording_without_chunks_is_complete_when_it_ends() -> None:
+    assert [batch.ended for batch in Batcher(4).end(3)] == [(3,)]
