@@ -1,0 +1,235 @@
+"""Runs one ffmpeg: its limits, the watchdog over its output, its messages, and its end in every case."""
+
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from parakeet_cli.display import display
+from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
+from parakeet_cli.transcription.ffmpeg import environment
+
+__all__ = ["FfmpegProcess", "Messages", "Patience"]
+
+_LIMITS = {
+    "RLIMIT_AS": (1 << 30, 1 << 30),
+    # At the first ffmpeg can still end by itself; at the second it is killed.
+    "RLIMIT_CPU": (1_800, 1_810),
+    "RLIMIT_CORE": (0, 0),
+    "RLIMIT_NOFILE": (64, 64),
+    "RLIMIT_FSIZE": (0, 0),
+}
+_READ_BYTES = 1 << 16
+_LONGEST_LINE = 4096
+_TAIL_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long ffmpeg may keep us waiting, in seconds. Time in which it waits for us does not count."""
+
+    no_progress_seconds: float
+    """Between two pieces of output."""
+    kill_grace_seconds: float
+    """Between SIGTERM and SIGKILL."""
+    total_seconds: float = 60.0
+    per_byte_seconds: float = 0.0
+    """What each byte of output adds to the total."""
+    expected_bytes: int = 0
+    """Counts for the total from the start."""
+
+
+class Messages:
+    """ffmpeg's stderr, bounded: the number of its lines and the last 8 KiB of them.
+
+    ``on_line`` sees each line (at most 4 KiB of it) and returns whether it shall be counted and kept.
+    """
+
+    def __init__(self, on_line: Callable[[str], bool] = bool) -> None:
+        self.count = 0
+        self._on_line = on_line
+        self._tail: deque[str] = deque()
+        self._tail_bytes = 0
+        self._rest = b""
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        return tuple(self._tail)
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[:_LONGEST_LINE]
+        for line in lines:
+            self._take(line)
+
+    def end(self) -> None:
+        self._take(self._rest)
+        self._rest = b""
+
+    def _take(self, raw: bytes) -> None:
+        line = raw[:_LONGEST_LINE].decode(errors="replace").rstrip()
+        if not line or not self._on_line(line):
+            return
+        self.count += 1
+        self._tail.append(line)
+        self._tail_bytes += len(line)
+        while self._tail_bytes > _TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft())
+
+
+class FfmpegProcess:
+    """A context in which one ffmpeg reads ``descriptor``; leaving it ends ffmpeg, whatever state it is in.
+
+    The descriptor's offset is moved: one process at a time on each. Raises ``FfmpegMissing`` where the
+    command cannot be started.
+    """
+
+    def __init__(
+        self, command: Sequence[str], descriptor: int, patience: Patience, messages: Messages | None = None
+    ) -> None:
+        self.messages = messages or Messages()
+        self.exit_code: int | None = None
+        """Set once ``output`` is exhausted; only zero or not means the same in every version."""
+        self._command = command
+        self._descriptor = descriptor
+        self._patience = patience
+        self._received = 0
+        self._waited = 0.0
+        self._idle = 0.0
+        self._since = 0.0
+
+    def __enter__(self) -> "FfmpegProcess":
+        self._folder = tempfile.TemporaryDirectory(prefix="parakeet-")
+        try:
+            self._process = _start(self._command, self._descriptor, self._folder.name)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Closed pipes first: an ffmpeg that is blocked in write() comes to see SIGTERM only then.
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        _end(self._process, self._patience.kill_grace_seconds)
+        self._folder.cleanup()
+
+    def output(self) -> Iterator[bytes]:
+        """Yield stdout as it comes, up to 64 KiB at a time, until ffmpeg has ended.
+
+        Raises:
+            DecodeTimeout: ffmpeg kept us waiting longer than ``patience`` allows, or used up its processor
+                time.
+            DecodeKilled: somebody else killed it with SIGKILL, which is what the kernel does when memory
+                runs out.
+        """
+        self._since = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._process.stdout, self._process.stderr):
+                assert pipe is not None
+                os.set_blocking(pipe.fileno(), False)
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                for key in self._wait(selector):
+                    data = os.read(key.fd, _READ_BYTES)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self._process.stderr:
+                        self.messages.feed(data)
+                    else:
+                        self._idle = 0.0
+                        self._received += len(data)
+                        self._folder.cleanup()  # ffmpeg stands in it already; should we be killed, nothing is left
+                        yield data
+                        self._since = time.monotonic()
+        self.messages.end()
+        self._reap()
+
+    def _wait(self, selector: selectors.BaseSelector) -> list[selectors.SelectorKey]:
+        patience = self._patience
+        counted = max(self._received, patience.expected_bytes)
+        total = patience.total_seconds + counted * patience.per_byte_seconds
+        ready = selector.select(max(0.0, min(patience.no_progress_seconds - self._idle, total - self._waited)))
+        now = time.monotonic()
+        self._idle += now - self._since
+        self._waited += now - self._since
+        self._since = now
+        keys = [key for key, _ in ready]
+        if not any(key.fileobj is self._process.stdout for key in keys) and (
+            self._idle >= patience.no_progress_seconds or self._waited >= total
+        ):
+            raise DecodeTimeout(
+                f"ffmpeg was stopped after {self._waited:.0f} s of waiting for it; "
+                "the file is probably damaged, or its disk does not answer."
+            )
+        return keys
+
+    def _reap(self) -> None:
+        try:
+            code = self._process.wait(self._patience.no_progress_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise DecodeTimeout("ffmpeg closed its output and did not end; it was stopped.") from error
+        self.exit_code = code
+        if code == -signal.SIGKILL:
+            raise DecodeKilled("ffmpeg was killed from outside, as when memory runs out; try again with more of it.")
+        if code == -signal.SIGXCPU:
+            raise DecodeTimeout("ffmpeg used up its processor time; the file is probably damaged.")
+
+
+def _start(command: Sequence[str], descriptor: int, folder: str) -> subprocess.Popen[bytes]:
+    """Start ffmpeg in a session of its own, in the empty ``folder``, with limits and without our environment.
+
+    Our own death closes its pipes, which ends an ffmpeg that writes.
+    """
+    os.lseek(descriptor, 0, os.SEEK_SET)  # `fd:` goes on from wherever the descriptor stands
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=(descriptor,),
+            start_new_session=True,
+            cwd=folder,
+            env=environment(),
+        )
+    except OSError as error:
+        raise FfmpegMissing(f"{display(command[0])} cannot be run ({error.strerror}); install ffmpeg.") from error
+    _limit(process.pid)
+    return process
+
+
+def _limit(process: int) -> None:
+    """From outside, as code between fork and exec is not safe in a process with threads. Linux only."""
+    if sys.platform == "linux":
+        for name, limits in _LIMITS.items():
+            try:
+                resource.prlimit(process, getattr(resource, name), limits)
+            except (OSError, ValueError):
+                continue  # it has ended already, or a container's own limit is lower
+
+
+def _end(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
+    """End the whole session of a process and reap it: SIGTERM, ``grace_seconds``, SIGKILL.
+
+    An ffmpeg that is blocked in ``open()`` ignores SIGTERM.
+    """
+    for name, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, None)):
+        if process.poll() is None:
+            try:
+                os.killpg(process.pid, name)
+                process.wait(patience)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue

@@ -1,0 +1,72 @@
+"""Media for the decoding tests, and every build of ffmpeg that is here."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from parakeet_cli.transcription.ffmpeg import Ffmpeg, find_ffmpeg
+from tests.transcription.decoded import noise_pcm
+from tests.transcription.hostile import Maker, wav
+
+
+def _builds() -> dict[str, str | None]:
+    try:
+        bundled = str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        bundled = None
+    return {"system": shutil.which("ffmpeg"), "imageio": bundled}
+
+
+@pytest.fixture(params=["system", "imageio"])
+def ffmpeg_build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ffmpeg:
+    """Each test runs once with each build."""
+    path = _builds()[request.param]
+    if path is None:
+        pytest.skip(f"no {request.param} ffmpeg on this machine")
+    monkeypatch.setenv("PARAKEET_FFMPEG", path)
+    return find_ffmpeg()
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """Makes media with any ffmpeg that is here, once for all tests."""
+    path = next((path for path in _builds().values() if path), None)
+    if path is None:
+        pytest.skip("no ffmpeg on this machine")
+    return Maker(path, tmp_path_factory.mktemp("media"))
+
+
+@pytest.fixture(scope="session")
+def noise(make: Maker) -> Path:
+    """``noise_pcm`` as a WAV file."""
+    return make.write("noise.wav", wav(noise_pcm()))
+
+
+@pytest.fixture
+def no_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After the test: no descriptor, child or temporary file more than before it."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("PARAKEET_SPOOL", str(folder))
+    before = _descriptors()
+    yield
+    assert _descriptors() == before
+    assert list(folder.iterdir()) == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def _descriptors() -> list[str]:
+    """What is open, by target; the listing's own descriptor aside."""
+    targets = []
+    for link in Path("/dev/fd").iterdir():
+        try:
+            targets.append(f"{link.name} {os.readlink(link)}")  # noqa: PTH115
+        except OSError:
+            continue
+    return sorted(targets)

@@ -1,0 +1,278 @@
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parakeet_cli.errors import (
+    AudioTooLong,
+    AudioTooShort,
+    ChangedMedia,
+    DecodeKilled,
+    DecodeTimeout,
+    NotMedia,
+)
+from parakeet_cli.settings import DecodingSettings
+from parakeet_cli.transcript import Partial
+from parakeet_cli.transcription.audio import (
+    AudioTrack,
+    Decoding,
+    MediaInfo,
+    open_media,
+)
+from parakeet_cli.transcription.ffmpeg import Ffmpeg
+from parakeet_cli.transcription.inputs import FileMedia
+from tests.transcription.decoded import SETTINGS, Samples, decoded, noise_pcm, noise_samples, opened, probed
+from tests.transcription.hostile import Maker, picture, sine, wav
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("n.wav", ()),
+        ("n.flac", ()),
+        ("n.mkv", ("-c:a", "flac")),
+        ("n.m4a", ("-c:a", "alac")),
+        ("n.aiff", ()),
+        ("n.caf", ()),
+        ("n.wv", ()),
+        ("n.tta", ()),
+        ("n.w64", ()),
+        ("n.au", ()),
+        ("n24.wav", ("-c:a", "pcm_s24le")),
+        ("n.mov", ("-c:a", "pcm_s16be")),
+        ("n.nut.mka", ("-c:a", "pcm_s16le", "-f", "matroska")),
+    ],
+)
+def test_lossless_media_give_the_very_samples(
+    ffmpeg_build: Ffmpeg, make: Maker, noise: Path, name: str, codec: tuple[str, ...]
+) -> None:
+    samples, decoding = decoded(make(name, "-i", noise, *codec))
+    np.testing.assert_array_equal(samples, noise_samples())
+    assert samples.dtype == np.float32
+    assert decoding.seconds == 3.21
+    assert decoding.partial is None
+
+
+def test_blocks_last_a_second(ffmpeg_build: Ffmpeg, noise: Path) -> None:
+    with opened(noise) as decoding:
+        assert [len(block) for block in decoding] == [16_000, 16_000, 16_000, 3360]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("s.mp3", ("-c:a", "libmp3lame")),
+        ("s.m4a", ("-c:a", "aac")),
+        ("s.aac", ("-c:a", "aac")),
+        ("s.ogg", ("-c:a", "libvorbis")),
+        ("s.opus", ("-c:a", "libopus")),
+        ("s.webm", ("-c:a", "libopus")),
+        ("s.wma", ("-c:a", "wmav2")),
+        ("s.ac3", ("-c:a", "ac3")),
+        ("s.mp2", ("-c:a", "mp2")),
+        ("s.ts", ("-c:a", "aac")),
+        ("s.avi", ("-c:a", "libmp3lame")),
+        ("s.flv", ("-c:a", "libmp3lame")),
+        ("s.mpg", ("-c:a", "mp2")),
+        ("ulaw.wav", ("-c:a", "pcm_mulaw", "-ar", "8000")),
+        ("adpcm.wav", ("-c:a", "adpcm_ima_wav")),
+        ("double.wav", ("-c:a", "pcm_f64le")),
+    ],
+)
+def test_lossy_media_give_their_sound_and_length(
+    ffmpeg_build: Ffmpeg, make: Maker, name: str, codec: tuple[str, ...]
+) -> None:
+    samples, decoding = decoded(make(name, *sine(4, rate=44_100), *codec))
+    assert len(samples) == pytest.approx(4 * 16_000, abs=1_500)
+    spectrum = np.abs(np.fft.rfft(samples[16_000:48_000]))
+    assert np.argmax(spectrum) / 2 == pytest.approx(440, abs=1)
+    assert decoding.partial is None
+
+
+def test_a_name_means_nothing_to_ffmpeg(ffmpeg_build: Ffmpeg, tmp_path: Path, noise: Path) -> None:
+    names = [b"12:30 meeting.mp3", b"-rf.mp3", b"concat:a|b.mp3", b"a%03d.mp3", b"new\nline\x1b.mp3", b"bad\xff.m3u8"]
+    for name in (*names, b"n" * 251 + b".mp3"):
+        path = tmp_path / os.fsdecode(name)
+        path.write_bytes(noise.read_bytes())
+        samples, _ = decoded(path)
+        assert len(samples) == 51_360
+
+
+def test_start_and_end_are_exact_even_in_mp3(ffmpeg_build: Ffmpeg, make: Maker, noise: Path) -> None:
+    for path in (noise, make("exact.mp3", "-i", noise, "-c:a", "libmp3lame")):
+        whole, _ = decoded(path)
+        part, decoding = decoded(path, replace(SETTINGS, start=0.7501, end=2.5))
+        np.testing.assert_array_equal(part, whole[12_002:40_000])
+        assert decoding.seconds == pytest.approx(1.7499, abs=1e-4)
+        assert decoding.partial is None
+        assert decoding.expected_seconds == pytest.approx(1.7499)
+        late, _ = decoded(path, replace(SETTINGS, start=2.5, end=100.0))
+        np.testing.assert_array_equal(late, whole[40_000:])
+
+
+def test_a_start_after_the_end_of_the_sound_is_told(ffmpeg_build: Ffmpeg, noise: Path) -> None:
+    with pytest.raises(AudioTooShort, match="no sound after 60 s"):
+        decoded(noise, replace(SETTINGS, start=60.0))
+
+
+def test_more_than_the_limit_is_refused_before_it_is_given_out(ffmpeg_build: Ffmpeg, noise: Path) -> None:
+    given = 0
+    with opened(noise, replace(SETTINGS, max_duration=2.0)) as decoding, pytest.raises(AudioTooLong):
+        for block in decoding:
+            given += len(block)
+    assert given == 32_000
+    samples, _ = decoded(noise, replace(SETTINGS, max_duration=3.21))
+    assert len(samples) == 51_360
+    samples, _ = decoded(noise, replace(SETTINGS, max_duration=2.0, end=2.0))
+    assert len(samples) == 32_000
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("late.mp4", ("-c:v", "mpeg4", "-c:a", "aac")),
+        ("late.mov", ("-c:v", "mpeg4", "-c:a", "pcm_s16le")),
+        ("late.mkv", ("-c:v", "mpeg4", "-c:a", "libopus")),
+        ("late.webm", ("-c:v", "libvpx", "-c:a", "libvorbis")),
+        ("late.ts", ("-c:v", "mpeg2video", "-c:a", "mp2")),
+    ],
+)
+def test_sound_that_starts_after_the_picture_keeps_its_time(
+    ffmpeg_build: Ffmpeg, make: Maker, name: str, codec: tuple[str, ...]
+) -> None:
+    path = make(name, *picture(5), "-itsoffset", "1.5", *sine(3, rate=48_000), "-map", "0", "-map", "1", *codec)
+    samples, decoding = decoded(path)
+    heard = np.flatnonzero(np.abs(samples) > 0.02)
+    assert heard[0] / 16_000 == pytest.approx(1.5, abs=0.03)
+    assert len(samples) / 16_000 == pytest.approx(4.5, abs=0.06)
+    assert decoding.partial is None
+
+
+def test_a_picture_that_starts_after_the_sound_moves_nothing(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    path = make("early.mkv", "-itsoffset", "1.5", *picture(3), *sine(3), "-c:v", "mpeg4", "-c:a", "flac")
+    samples, _ = decoded(path)
+    assert len(samples) == 48_000
+
+
+def test_a_duration_from_the_bit_rate_is_an_estimate_and_nothing_is_missing(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    quiet = ("-f", "lavfi", "-i", "sine=d=60,volume='if(lt(t,2),1,0)':eval=frame")
+    path = make("vbr.mp3", *quiet, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0")
+    assert probed(path).is_estimate
+    assert decoded(path)[1].partial is None
+    samples, decoding = decoded(make.write("streamed.wav", wav(noise_pcm(2), claimed_bytes=0xFFFFFFFF)))
+    assert (len(samples), decoding.partial) == (32_000, None)
+
+
+def test_opposite_channels_are_silence_and_several_channels_one(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    opposite = make("opposite.wav", *sine(1), "-filter_complex", "[0:a]pan=stereo|c0=c0|c1=-1*c0")
+    samples, decoding = decoded(opposite)
+    assert (len(samples), np.abs(samples).max(), decoding.partial) == (16_000, 0.0, None)
+    surround = "[0:a]pan=7.1|" + "|".join(f"c{number}=c0" for number in range(8))
+    samples, _ = decoded(make("surround.flac", *sine(1), "-filter_complex", surround))
+    assert 0.05 < np.abs(samples).max() < 0.5
+
+
+def test_silence_is_sound_too(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    samples, decoding = decoded(make.write("silence.wav", wav(bytes(64_000))))
+    assert (len(samples), np.abs(samples).max(), decoding.partial) == (32_000, 0.0, None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 160, 1279])
+def test_less_than_80_ms_is_too_short(ffmpeg_build: Ffmpeg, make: Maker, count: int) -> None:
+    with pytest.raises(AudioTooShort):
+        decoded(make.write(f"short{count}.wav", wav(bytes(2 * count))))
+
+
+def test_80_ms_are_enough(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    assert len(decoded(make.write("enough.wav", wav(bytes(2560))))[0]) == 1280
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38])
+def test_numbers_that_are_none_become_finite(ffmpeg_build: Ffmpeg, make: Maker, value: float) -> None:
+    data = np.full(16_000, value, "<f4").tobytes()
+    samples, _ = decoded(make.write("float.wav", wav(data, bits=32, kind=3)))
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max() <= 1
+
+
+def test_a_file_that_grows_while_it_is_read_is_told(ffmpeg_build: Ffmpeg, tmp_path: Path, noise: Path) -> None:
+    path = tmp_path / "growing.wav"
+    path.write_bytes(noise.read_bytes())
+    with opened(path) as decoding, pytest.raises(ChangedMedia):
+        for _ in decoding:
+            with path.open("ab") as file:
+                file.write(b"more")
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_read_to_its_end(
+    ffmpeg_build: Ffmpeg, tmp_path: Path, noise: Path
+) -> None:
+    path = tmp_path / "going.wav"
+    path.write_bytes(noise.read_bytes())
+    with opened(path) as decoding:
+        path.unlink()
+        assert sum(len(block) for block in decoding) == 51_360
+
+
+def test_stopping_early_ends_ffmpeg(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    with opened(make("long.flac", *sine(1800), "-c:a", "flac")) as decoding:
+        blocks = iter(decoding)
+        next(blocks)
+        blocks.close()  # type: ignore[attr-defined] # it is a generator
+        assert decoding.partial is None
+
+
+def test_a_crash_after_some_sound_leaves_a_part(tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoding = _with_fake(tmp_path, monkeypatch, noise, "head -c 64001 /dev/zero; kill -SEGV $$")
+    assert sum(len(block) for block in decoding) == 32_000
+    assert decoding.partial == Partial(2.0, 3.21, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("kill -SEGV $$", NotMedia),
+        ("echo '[x @ 0x1] no good\x1b' >&2; exit 183", NotMedia),
+        ("head -c 64000 /dev/zero; kill -9 $$", DecodeKilled),
+        ("sleep 60", DecodeTimeout),
+        ("trap '' TERM; sleep 60; sleep 60", DecodeTimeout),
+        ("yes", AudioTooLong),
+        ("true", AudioTooShort),
+    ],
+)
+def test_an_ffmpeg_that_fails_is_told_as_what_it_is(
+    tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch, body: str, error: type[Exception]
+) -> None:
+    decoding = _with_fake(tmp_path, monkeypatch, noise, body)
+    with pytest.raises(error) as caught:
+        for _ in decoding:
+            pass
+    assert "\x1b" not in str(caught.value)
+
+
+def _with_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: Path, body: str) -> Decoding:
+    script = tmp_path / "fake-ffmpeg"
+    script.write_text(f'#!/bin/sh\ncase "$*" in -protocols) echo "ffmpeg version 8.0" >&2; exit;; esac\n{body}\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PARAKEET_FFMPEG", str(script))
+    settings = DecodingSettings(no_progress_seconds=0.4, kill_grace_seconds=0.3, max_duration=60)
+    track = AudioTrack(0, 0, None, "pcm_s16le", True, None)
+    return _Open(media, MediaInfo(3.21, (track,)), track, settings)
+
+
+class _Open(Decoding):
+    """Opens its media for as long as it is iterated."""
+
+    def __init__(self, media: Path, info: MediaInfo, track: AudioTrack, settings: DecodingSettings) -> None:
+        self._media = media
+        self._rest = (info, track, settings)
+
+    def __iter__(self) -> Iterator[Samples]:
+        with open_media(FileMedia(self._media)) as file:
+            super().__init__(file, *self._rest)
+            yield from super().__iter__()

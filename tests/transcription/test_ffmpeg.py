@@ -1,0 +1,223 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
+from parakeet_cli.transcription.ffmpeg import Ffmpeg, find_ffmpeg, input_arguments
+from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Messages, Patience
+
+QUICK = Patience(no_progress_seconds=0.4, kill_grace_seconds=0.3)
+
+
+@pytest.fixture(autouse=True)
+def descriptor(no_leaks: None) -> Iterator[int]:
+    """Any open file; the tests' programs do not read it."""
+    descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    yield descriptor
+    os.close(descriptor)
+
+
+def _script(folder: Path, body: str, name: str = "fake-ffmpeg") -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def _output(command: list[str], descriptor: int, patience: Patience = QUICK) -> tuple[bytes, FfmpegProcess]:
+    with FfmpegProcess(command, descriptor, patience) as process:
+        return b"".join(process.output()), process
+
+
+def test_ffmpeg_tells_its_version_and_whether_it_reads_descriptors(ffmpeg_build: Ffmpeg) -> None:
+    number = int(ffmpeg_build.version.lstrip("n").partition(".")[0])
+    assert ffmpeg_build.has_fd == (number >= 6)
+    arguments = input_arguments(ffmpeg_build, 7, "error")
+    assert arguments[0] == ffmpeg_build.path
+    assert "file:/proc/self/fd/7" in arguments or sys.platform != "linux" or arguments[-3:] == ["7", "-i", "fd:"]
+
+
+def test_the_path_is_searched_and_then_imageio_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARAKEET_FFMPEG", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "imageio" in find_ffmpeg().path
+    _script(tmp_path, 'echo "ffmpeg version 7.1.2 Copyright" >&2; echo "Input:\n  fd\n  file\nOutput:"', "ffmpeg")
+    found = find_ffmpeg()
+    assert found == Ffmpeg(str(tmp_path / "ffmpeg"), "7.1.2", has_fd=True)
+
+
+def test_no_ffmpeg_at_all_is_told_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARAKEET_FFMPEG", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "")
+    monkeypatch.setattr("imageio_ffmpeg._utils.get_platform", lambda: "none")
+    monkeypatch.setattr("imageio_ffmpeg._utils._is_valid_exe", lambda exe: False)
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", _not_found)
+    with pytest.raises(FfmpegMissing, match="install it"):
+        find_ffmpeg()
+
+
+def _not_found() -> str:
+    raise RuntimeError("No ffmpeg exe could be found.")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (None, "cannot be run"),
+        ("exit 0", "does not answer as ffmpeg does"),
+        ('echo "ffmpeg version 3.4.8-0ubuntu0.2" >&2', "too old"),
+    ],
+)
+def test_a_named_ffmpeg_that_does_not_serve_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str | None, said: str
+) -> None:
+    path = str(tmp_path / "gone") if body is None else _script(tmp_path, body)
+    monkeypatch.setenv("PARAKEET_FFMPEG", path)
+    with pytest.raises(FfmpegMissing, match=said):
+        find_ffmpeg()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are listed in /proc")
+def test_the_child_gets_nothing_of_ours(tmp_path: Path, descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "1")
+    other = os.open(os.devnull, os.O_RDONLY)
+    os.set_inheritable(other, True)
+    script = _script(tmp_path, "env; echo files $(ls -A); readlink /proc/$$/fd/0; echo descriptors; ls /proc/$$/fd")
+    output, process = _output([script], descriptor)
+    os.close(other)
+    text = output.decode()
+    assert process.exit_code == 0
+    assert "SECRET_KEY" not in text
+    assert "LC_ALL=C" in text
+    assert "files\n/dev/null\n" in text
+    # 10 is where sh keeps the script itself.
+    assert set(text.partition("descriptors")[2].split()) - {"10"} == {"0", "1", "2", str(descriptor)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are set with prlimit")
+def test_the_child_has_limits(tmp_path: Path, descriptor: int) -> None:
+    output, _ = _output([_script(tmp_path, "sleep 0.2; cat /proc/$$/limits")], descriptor)
+    limits = {line[:25].strip(): line[25:].split()[0] for line in output.decode().splitlines()}
+    assert limits["Max address space"] == str(1 << 30)
+    assert limits["Max cpu time"] == "1800"
+    assert limits["Max core file size"] == "0"
+    assert limits["Max file size"] == "0"
+    assert limits["Max open files"] == "64"
+
+
+def test_a_child_that_makes_no_progress_is_stopped(tmp_path: Path, descriptor: int) -> None:
+    began = time.monotonic()
+    with pytest.raises(DecodeTimeout):
+        _output([_script(tmp_path, "printf x; sleep 100")], descriptor)
+    assert time.monotonic() - began < 1.5
+
+
+def test_talking_without_output_is_no_progress(tmp_path: Path, descriptor: int) -> None:
+    with pytest.raises(DecodeTimeout):
+        _output([_script(tmp_path, "yes trouble >&2")], descriptor)
+
+
+def test_a_child_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path, descriptor: int) -> None:
+    script = _script(tmp_path, "trap '' TERM; sleep 100 & echo $!; wait; sleep 100")
+    began = time.monotonic()
+    with FfmpegProcess([script], descriptor, QUICK) as process:
+        output = process.output()
+        pid = int(next(output))
+        with pytest.raises(DecodeTimeout):
+            next(output)
+    assert time.monotonic() - began < 2.5
+    assert _is_gone(pid)
+
+
+def _is_gone(pid: int) -> bool:
+    for _ in range(100):
+        status = Path(f"/proc/{pid}/stat")
+        try:
+            os.kill(pid, 0)
+            if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True  # an orphan that this machine's first process has not reaped yet
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_time_in_which_the_child_waits_for_us_does_not_count(tmp_path: Path, descriptor: int) -> None:
+    script = _script(tmp_path, "head -c 1000000 /dev/zero")
+    received = 0
+    with FfmpegProcess([script], descriptor, Patience(0.3, 0.3, total_seconds=0.5)) as process:
+        for number, data in enumerate(process.output()):
+            received += len(data)
+            if number in (0, 1, 2):
+                time.sleep(0.4)
+    assert received == 1_000_000
+
+
+def test_the_total_wait_is_limited_and_grows_with_the_output(tmp_path: Path, descriptor: int) -> None:
+    slow = _script(tmp_path, "for i in 1 2 3 4 5 6 7 8; do printf 0123456789; sleep 0.1; done")
+    with pytest.raises(DecodeTimeout):
+        _output([slow], descriptor, Patience(5, 0.3, total_seconds=0.3))
+    output, _ = _output([slow], descriptor, Patience(5, 0.3, total_seconds=0.3, per_byte_seconds=0.1))
+    assert len(output) == 80
+
+
+def test_a_child_killed_from_outside_is_told_as_such(tmp_path: Path, descriptor: int) -> None:
+    with pytest.raises(DecodeKilled):
+        _output([_script(tmp_path, "printf x; kill -9 $$")], descriptor)
+
+
+def test_a_crash_is_an_exit_code(tmp_path: Path, descriptor: int) -> None:
+    output, process = _output([_script(tmp_path, "printf x; kill -SEGV $$")], descriptor)
+    assert output == b"x"
+    assert process.exit_code == -signal.SIGSEGV
+
+
+def test_leaving_early_ends_a_child_that_writes_for_ever(tmp_path: Path, descriptor: int) -> None:
+    began = time.monotonic()
+    with FfmpegProcess([_script(tmp_path, "yes")], descriptor, Patience(30, 30)) as process:
+        assert next(process.output()).startswith(b"y\ny\n")
+    assert time.monotonic() - began < 2
+    assert process.exit_code is None
+
+
+def test_messages_are_counted_and_only_their_end_is_kept(tmp_path: Path, descriptor: int) -> None:
+    script = _script(tmp_path, "i=0; while [ $i -lt 3000 ]; do echo line $i >&2; i=$((i+1)); done; printf last >&2")
+    _, process = _output([script], descriptor)
+    assert process.messages.count == 3001
+    assert process.messages.tail[-1] == "last"
+    assert 4000 < sum(map(len, process.messages.tail)) <= 8192
+
+
+def test_an_endless_line_is_cut() -> None:
+    messages = Messages()
+    for _ in range(100):
+        messages.feed(b"x" * 65_536)
+    messages.feed(b"\nnext\n")
+    assert [len(line) for line in messages.tail] == [4096, 4]
+
+
+def test_a_command_that_cannot_start_is_missing_and_leaves_nothing(tmp_path: Path, descriptor: int) -> None:
+    with pytest.raises(FfmpegMissing):
+        _output([str(tmp_path / "gone")], descriptor)
+
+
+def test_our_death_ends_a_child_that_writes(tmp_path: Path, descriptor: int) -> None:
+    script = _script(tmp_path, "echo $$; exec yes")
+    code = (
+        "import os, sys\n"
+        "from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Patience\n"
+        "descriptor = os.open(os.devnull, os.O_RDONLY)\n"
+        f"with FfmpegProcess([{script!r}], descriptor, Patience(30, 2)) as process:\n"
+        "    print(next(process.output()).split()[0].decode(), flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert _is_gone(int(ended.stdout))

@@ -1,0 +1,195 @@
+import http.server
+import os
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parakeet_cli.errors import (
+    DiskFull,
+    DownloadFailed,
+    EmptyMedia,
+    OutputUnwritable,
+    UnreadableMedia,
+    VanishedMedia,
+)
+from parakeet_cli.transcription.audio import (
+    decode,
+    open_media,
+    probe,
+)
+from parakeet_cli.transcription.ffmpeg import Ffmpeg
+from parakeet_cli.transcription.inputs import FileMedia, StdinMedia, UrlMedia
+from tests.transcription.decoded import SETTINGS, decoded, noise_samples
+from tests.transcription.hostile import Maker, sine
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+def test_an_empty_file_is_told_without_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAKEET_FFMPEG", "/nonexistent")
+    (tmp_path / "zero.mp4").touch()
+    with pytest.raises(EmptyMedia), open_media(FileMedia(tmp_path / "zero.mp4")):
+        pass
+
+
+def test_what_vanished_or_became_a_pipe_is_told_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp3")
+    for name, error in (("gone.mp3", VanishedMedia), ("pipe.mp3", UnreadableMedia), ("..", UnreadableMedia)):
+        with pytest.raises(error), open_media(FileMedia(tmp_path / name)):
+            pass
+
+
+@pytest.mark.parametrize("whole_file", [True, False])
+def test_stdin_is_copied_so_that_mp4_can_seek(
+    ffmpeg_build: Ffmpeg, make: Maker, monkeypatch: pytest.MonkeyPatch, whole_file: bool
+) -> None:
+    path = make("plain.m4a", *sine(3), "-c:a", "aac")
+    if whole_file:
+        stdin = path.open()
+    else:
+        read, write = os.pipe()
+        threading.Thread(target=_pour, args=(path.read_bytes(), write)).start()
+        stdin = os.fdopen(read)
+    with stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        samples, _ = decoded(StdinMedia())
+    assert len(samples) == pytest.approx(48_000, abs=500)
+
+
+def _pour(content: bytes, descriptor: int) -> None:
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(content)
+
+
+def test_empty_stdin_is_an_empty_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path(os.devnull).open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(EmptyMedia), open_media(StdinMedia()):
+            pass
+
+
+def test_a_full_disk_under_the_spool_stops_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stdin = (tmp_path / "x").open("w+")
+    stdin.write("x")
+    stdin.seek(0)
+    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115 # closed as the spool file is
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)
+    with stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(DiskFull), open_media(StdinMedia()):
+            pass
+
+
+def test_a_spool_that_cannot_be_made_stops_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PARAKEET_SPOOL", str(tmp_path / "file" / "spool"))
+    with pytest.raises(OutputUnwritable), open_media(StdinMedia()):
+        pass
+
+
+class _Server(http.server.BaseHTTPRequestHandler):
+    """Breaks off after ``cut`` bytes of each answer; ``log`` keeps the ranges that were asked for."""
+
+    def __init__(self, content: bytes, cut: int | None, ranges: bool, log: list[str | None], *rest: object) -> None:
+        self.content, self.cut, self.ranges, self.log = content, cut, ranges, log
+        super().__init__(*rest)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/to/"))
+            self.end_headers()
+            return
+        if self.path.startswith("/missing"):
+            self.send_error(404)
+            return
+        asked = self.headers.get("Range")
+        self.log.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
+        rest = self.content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        self.send_header("Content-Length", str(len(rest)))
+        self.send_header("ETag", '"one"')
+        self.end_headers()
+        self.wfile.write(rest[: self.cut])
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+Serve = Callable[..., tuple[str, list[str | None]]]
+
+
+@pytest.fixture
+def serve(no_leaks: None) -> Iterator[Serve]:
+    running = []
+
+    def start(content: bytes, *, cut: int | None = None, ranges: bool = True) -> tuple[str, list[str | None]]:
+        log: list[str | None] = []
+        server = http.server.HTTPServer(("127.0.0.1", 0), partial(_Server, content, cut, ranges, log))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}", log
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_url_is_fetched_and_decoded(ffmpeg_build: Ffmpeg, serve: Serve, noise: Path) -> None:
+    address, _ = serve(noise.read_bytes())
+    told: list[tuple[int, int | None]] = []
+    with open_media(UrlMedia(f"{address}/to/{address}/day 1é.wav?a=b"), lambda *facts: told.append(facts)) as file:
+        info = probe(file)
+        samples = np.concatenate(list(decode(file, info, info.tracks[0], SETTINGS)))
+    np.testing.assert_array_equal(samples, noise_samples())
+    assert told[-1] == (102_764, 102_764)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_download_that_breaks_off_is_taken_up_again(serve: Serve, noise: Path, ranges: bool) -> None:
+    content = noise.read_bytes()
+    address, log = serve(content, cut=40_000 if ranges else None, ranges=ranges)
+    with open_media(UrlMedia(f"{address}/x.wav")) as file:
+        assert os.pread(file.descriptor, 200_000, 0) == content
+    assert log == ([None, "bytes=40000-", "bytes=80000-"] if ranges else [None])
+
+
+def test_a_download_that_stays_short_fails_and_leaves_nothing(serve: Serve, noise: Path) -> None:
+    address, log = serve(noise.read_bytes(), cut=40_000, ranges=False)
+    with pytest.raises(DownloadFailed, match="sent 40000 of 102764 bytes"), open_media(UrlMedia(f"{address}/x.wav")):
+        pass
+    assert log == [None, *["bytes=40000-"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/missing?token=secret", "http://127.0.0.1/missing answered 404 Not Found; check the address."),
+        ("/to/file:///etc/passwd", "302"),
+        ("/to/ftp://127.0.0.1/x", "127.0.0.1"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_one_clear_sentence(serve: Serve, path: str, said: str) -> None:
+    address, _ = serve(b"")
+    with pytest.raises(DownloadFailed) as caught, open_media(UrlMedia(address + path)):
+        pass
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/x", "http://no-such-host.invalid/x", "http://[::1/x", "http://a:b/"]
+)
+def test_a_server_that_is_not_there_is_told(url: str) -> None:
+    with pytest.raises(DownloadFailed), open_media(UrlMedia(url)):
+        pass
