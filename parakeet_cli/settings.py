@@ -1,12 +1,33 @@
 """Every knob and its default, grouped by who reads it. Doors fill these; nothing else has defaults."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 SAMPLE_RATE = 16_000
 """Samples a second of everything past ffmpeg; Parakeet's own rate."""
 
 SHORTEST_AUDIO = 0.08
 """Seconds; one encoder frame. Shorter audio is an error, not an empty transcript."""
+
+
+class Dtype(StrEnum):
+    """Number format of the encoder's weights; AUTO is fp16 on CUDA, bf16 on a CPU that computes it, else fp32."""
+
+    AUTO = "auto"
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+class OnCollision(StrEnum):
+    """What happens when two inputs of a batch would write the same output."""
+
+    SUFFIX = "suffix"
+    """Both are kept, under longer names."""
+    ERROR = "error"
+    """Neither is transcribed."""
+    FIRST = "first"
+    """Only the first is transcribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +71,7 @@ class RecognizerSettings:
 
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    dtype: str = "auto"
-    """auto, fp32, fp16 or bf16, of the encoder's weights."""
+    dtype: Dtype = Dtype.AUTO
     trust_model: bool = False
     verbose: bool = False
 

@@ -8,7 +8,7 @@ import torch
 from parakeet_cli.errors import DeviceUnavailable
 from parakeet_cli.settings import Dtype
 
-__all__ = ["TorchReport", "choose_device", "choose_dtype", "report"]
+__all__ = ["TorchReport", "choose_device", "choose_dtype", "report", "unsupported_architecture"]
 
 _DTYPES = {Dtype.FP32: torch.float32, Dtype.FP16: torch.float16, Dtype.BF16: torch.bfloat16}
 
@@ -64,12 +64,12 @@ def cuda_problem(index: int) -> str | None:
     count = torch.cuda.device_count()
     if index >= count:
         return f"There is no card {index}; this machine shows {count}."
-    return _unsupported_architecture(
+    return unsupported_architecture(
         torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
     )
 
 
-def _unsupported_architecture(card: str, capability: tuple[int, int], built_for: list[str]) -> str | None:
+def unsupported_architecture(card: str, capability: tuple[int, int], built_for: list[str]) -> str | None:
     own = capability[0] * 10 + capability[1]
     versions = [int(name.removeprefix("sm_").rstrip("abcdef")) for name in built_for if name.startswith("sm_")]
     if not versions or own >= min(versions):

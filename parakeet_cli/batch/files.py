@@ -1,0 +1,83 @@
+"""Writing outputs so that each is either absent or complete, whatever happens meanwhile."""
+
+import errno
+import fcntl
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from parakeet_cli.errors import DiskFull, OutputUnwritable
+
+__all__ = ["check_writable", "remove_orphans", "write_atomically"]
+
+_PREFIX, _SUFFIX = ".parakeet-", ".tmp"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` with UTF-8 ``text``, durable before it is visible.
+
+    The temporary file stands in the same folder, under a short name of its own (a 255-byte name has no room for a
+    suffix), and is locked while it is written so that ``remove_orphans`` can tell it from one left behind.
+    Raises ``DiskFull`` or ``OutputUnwritable``; then ``path`` is as it was.
+    """
+    temporary = path.parent / f"{_PREFIX}{secrets.token_hex(4)}{_SUFFIX}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.write(text.encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.replace(path)
+            _sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise translated(error, path) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Make ``folder`` and try to create a file in it; raises ``OutputUnwritable`` before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f"{_PREFIX}{secrets.token_hex(4)}{_SUFFIX}"
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise translated(error, folder) from error
+
+
+def remove_orphans(folder: Path) -> int:
+    """Delete temporary files that a killed run left in ``folder``; returns how many."""
+    removed = 0
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+                removed += 1
+            finally:
+                os.close(descriptor)
+    return removed
+
+
+def translated(error: OSError, path: Path) -> OutputUnwritable:
+    """The error of ours for one of the system's, with the path and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(f"No space is left for {path}; free some and run the same command again to go on.")
+    reason = error.strerror or str(error)
+    return OutputUnwritable(f"{path} cannot be written ({reason}); choose another folder with --output.")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # some network file systems refuse to sync a folder
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

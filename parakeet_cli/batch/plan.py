@@ -1,0 +1,107 @@
+"""Before anything is decoded: what is to do, what is done already, and what cannot be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parakeet_cli.batch.destinations import Collision, place
+from parakeet_cli.batch.journal import Journal, Key, State, key_of
+from parakeet_cli.errors import InputError, OutputExists, VanishedMedia
+from parakeet_cli.settings import OnCollision, TranscriptionSettings
+from parakeet_cli.transcription.pipeline import Recording
+
+__all__ = ["Destination", "Plan", "Task", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where results go. ``folder`` None: beside each source; ``stdout``: nowhere on disk."""
+
+    formats: tuple[str, ...]
+    folder: Path | None = None
+    stdout: bool = False
+    on_collision: OnCollision = OnCollision.SUFFIX
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A recording to transcribe and the files to write from it, by format."""
+
+    recording: Recording
+    outputs: dict[str, Path]
+    key: Key | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """Every recording of the batch is in exactly one of ``tasks``, ``done`` and ``failed``."""
+
+    tasks: list[Task] = field(default_factory=list)
+    done: list[Recording] = field(default_factory=list)
+    failed: list[tuple[Recording, InputError]] = field(default_factory=list)
+    collisions: list[Collision] = field(default_factory=list)
+
+
+def make_plan(
+    recordings: Sequence[Recording],
+    destination: Destination,
+    journal: Journal,
+    settings: TranscriptionSettings,
+    model: str,
+) -> Plan:
+    """Compare each recording with what the journal and the file system say of its outputs."""
+    plan = Plan()
+    if destination.stdout:
+        plan.tasks = [Task(recording, {}, None) for recording in recordings]
+        return plan
+    extensions = {name: f".{name}" for name in destination.formats}
+    longest = max(map(len, extensions.values()))
+    stems, plan.collisions = place(recordings, destination.folder, longest)
+    refused = _refused(plan.collisions, destination.on_collision)
+    for recording in recordings:
+        if recording.number in refused:
+            plan.failed.append((recording, refused[recording.number]))
+            continue
+        stem = stems[recording.number]
+        outputs = {name: stem.with_name(stem.name + extension) for name, extension in extensions.items()}
+        try:
+            key = key_of(recording.media, recording.track, settings, model)
+            due = _due(outputs, key, journal, destination.overwrite)
+        except FileNotFoundError:
+            plan.failed.append((recording, VanishedMedia("The file is gone; nothing was read of it.")))
+        except OutputExists as error:
+            plan.failed.append((recording, error))
+        else:
+            if due:
+                plan.tasks.append(Task(recording, due, key))
+            else:
+                plan.done.append(recording)
+    return plan
+
+
+def _refused(collisions: Sequence[Collision], policy: OnCollision) -> dict[int, InputError]:
+    if policy is OnCollision.SUFFIX:
+        return {}
+    refused: dict[int, InputError] = {}
+    for collision in collisions:
+        numbers = collision.recordings if policy is OnCollision.ERROR else collision.recordings[1:]
+        for number in numbers:
+            refused[number] = OutputExists(
+                f"Another input of this batch writes {collision.name.name} too; "
+                "rename one, or let --on-collision suffix keep both."
+            )
+    return refused
+
+
+def _due(outputs: dict[str, Path], key: Key | None, journal: Journal, overwrite: bool) -> dict[str, Path]:
+    """The outputs to write: all that are not there already from the same input, settings and checkpoint."""
+    if overwrite:
+        return outputs
+    states = {name: journal.state(path, key) for name, path in outputs.items()}
+    if foreign := [outputs[name] for name, state in states.items() if state is State.FOREIGN]:
+        raise OutputExists(
+            f"{foreign[0].name} exists and is not as this tool wrote it; "
+            "pass --overwrite to replace it, or --output to write elsewhere."
+        )
+    return {name: outputs[name] for name, state in states.items() if state is not State.DONE}

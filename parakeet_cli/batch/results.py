@@ -1,0 +1,29 @@
+"""A finished transcript becomes files on disk, remembered in the journal."""
+
+from collections.abc import Mapping
+
+from parakeet_cli.batch.files import write_atomically
+from parakeet_cli.batch.journal import Journal
+from parakeet_cli.batch.plan import Task
+from parakeet_cli.output.writers import Writer
+from parakeet_cli.transcript import Transcript
+
+__all__ = ["write_results"]
+
+
+def write_results(
+    task: Task, transcript: Transcript, rtfx: float | None, writers: Mapping[str, Writer], journal: Journal
+) -> None:
+    """Write every output of the task, JSON last because a reader may take it as the sign that all are there.
+
+    A transcript of damaged media is remembered as unfinished, so that the next run tries again and warns again.
+    Raises ``OutputUnwritable`` or ``DiskFull``; outputs written before that stay and are remembered.
+    """
+    written = []
+    try:
+        for name, path in sorted(task.outputs.items(), key=lambda item: (item[0] == "json", item[0])):
+            write_atomically(path, writers[name].write(transcript, rtfx))
+            written.append(path)
+    finally:
+        if written:
+            journal.record(written, None if transcript.partial else task.key)

@@ -1,0 +1,202 @@
+"""The Transcriber: media in, transcripts out. Both doors use this and nothing below it."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from parakeet_cli.errors import InputError, RecognitionFailed
+from parakeet_cli.settings import SAMPLE_RATE, TranscriptionSettings
+from parakeet_cli.transcript import Partial, Token, Transcript
+from parakeet_cli.transcription.ahead import Ahead
+from parakeet_cli.transcription.audio import choose_track, decode, open_media, probe
+from parakeet_cli.transcription.batching import Batch, Batcher
+from parakeet_cli.transcription.chunking import Chunk, split
+from parakeet_cli.transcription.inputs import Media
+from parakeet_cli.transcription.recognizer import DecoderState, Frames, Recognizer, Row
+from parakeet_cli.transcription.segmentation import to_segments, to_words
+
+__all__ = ["Event", "Failed", "Finished", "Progress", "Recording", "Started", "Transcriber"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One audio track to transcribe. ``number`` names it in events; ``track`` overrides the settings' track."""
+
+    number: int
+    media: Media
+    track: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The media is open. ``duration``: the seconds that will be decoded, as far as the container tells."""
+
+    recording: int
+    duration: float | None
+    tracks: int
+    track: int
+    """1-based."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything up to ``seconds`` of the recording is recognized."""
+
+    recording: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """``recognition_seconds`` is this recording's share of the time spent in the recognizer."""
+
+    recording: int
+    transcript: Transcript
+    recognition_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """This recording has no transcript; the others go on."""
+
+    recording: int
+    error: InputError
+
+
+Event = Started | Progress | Finished | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """Follows the last chunk of a recording."""
+
+    recording: int
+    seconds: float
+    partial: Partial | None
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known of a recording while its chunks pass by."""
+
+    tokens: list[Token] = field(default_factory=list)
+    state: DecoderState = None
+    recognition_seconds: float = 0.0
+    decoded: _Decoded | None = None
+
+
+class Transcriber:
+    """Turns recordings into transcripts with one recognizer, batching their chunks together."""
+
+    def __init__(self, recognizer: Recognizer, settings: TranscriptionSettings) -> None:
+        self._recognizer = recognizer
+        self._settings = settings
+        self._batch_size = settings.batch.batch_size or recognizer.batch_size
+
+    def transcribe(self, recordings: Iterable[Recording]) -> Iterator[Event]:
+        """Yield what happens, in order for each recording; several are under way at one time.
+
+        Decoding the media runs ahead in a thread of its own. An ``InputError`` becomes ``Failed``; an
+        ``EngineError`` is raised.
+        """
+        runs: dict[int, _Run] = {}
+        batcher = Batcher(self._batch_size)
+        with closing(Ahead(self._decode(recordings), size=2 * self._batch_size)) as decoded:
+            for item in decoded:
+                match item:
+                    case Started():
+                        runs[item.recording] = _Run()
+                        yield item
+                    case Failed():
+                        batcher.drop(item.recording)
+                        runs.pop(item.recording, None)
+                        yield item
+                    case Chunk() if item.recording in runs:
+                        yield from self._recognize(batcher.add(item), runs)
+                    case _Decoded() if item.recording in runs:
+                        runs[item.recording].decoded = item
+                        yield from self._recognize(batcher.end(item.recording), runs)
+            yield from self._recognize(batcher.flush(), runs)
+
+    def _decode(self, recordings: Iterable[Recording]) -> Iterator[Started | Chunk | _Decoded | Failed]:
+        """The chunks of one recording after the other, between ``Started`` and ``_Decoded`` or ``Failed``."""
+        for recording in recordings:
+            try:
+                yield from self._decode_one(recording)
+            except InputError as error:
+                yield Failed(recording.number, error)
+
+    def _decode_one(self, recording: Recording) -> Iterator[Started | Chunk | _Decoded]:
+        settings = self._settings.decoding
+        if recording.track is not None:
+            settings = replace(settings, track=recording.track)
+        with open_media(recording.media) as file:
+            info = probe(file)
+            track = choose_track(info, settings.track)
+            decoding = decode(file, info, track, settings)
+            yield Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)
+            yield from split(decoding, recording.number, self._settings.chunks, self._recognizer.frame_samples)
+            yield _Decoded(recording.number, decoding.seconds, decoding.partial)
+
+    def _recognize(self, batches: Iterable[Batch], runs: dict[int, _Run]) -> Iterator[Event]:
+        for batch in batches:
+            yield from self._recognize_batch(batch.chunks, runs)
+            for number in batch.ended:
+                if run := runs.pop(number, None):
+                    yield self._finish(number, run)
+
+    def _recognize_batch(self, chunks: Sequence[Chunk], runs: dict[int, _Run]) -> Iterator[Event]:
+        chunks = [chunk for chunk in chunks if chunk.recording in runs]
+        if not chunks:
+            return
+        started = time.monotonic()
+        try:
+            events = self._words_of(chunks, runs)
+        except RecognitionFailed as error:
+            if len(chunks) > 1:
+                for chunk in chunks:
+                    yield from self._recognize_batch([chunk], runs)
+                return
+            runs.pop(chunks[0].recording)
+            events = [Failed(chunks[0].recording, error)]
+        else:
+            seconds = (time.monotonic() - started) / sum(len(chunk.samples) for chunk in chunks)
+            for chunk in chunks:
+                runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
+        yield from events
+
+    def _words_of(self, chunks: Sequence[Chunk], runs: dict[int, _Run]) -> list[Event]:
+        """Encode all chunks at once, then decode each recording's new frames from where it stopped."""
+        rows: dict[int, list[Frames]] = {}
+        for chunk, frames in zip(chunks, self._recognizer.encode(chunks), strict=True):
+            if frames.count:
+                rows.setdefault(chunk.recording, []).append(frames)
+        if rows:
+            hypotheses = self._recognizer.decode(
+                [Row(tuple(frames), runs[number].state) for number, frames in rows.items()]
+            )
+            for number, (hypothesis, state) in zip(rows, hypotheses, strict=True):
+                runs[number].tokens.extend(hypothesis.tokens)
+                runs[number].state = state
+        heard = {chunk.recording: chunk.span.owned_until / SAMPLE_RATE for chunk in chunks}
+        return [Progress(number, seconds) for number, seconds in heard.items()]
+
+    def _finish(self, number: int, run: _Run) -> Finished:
+        assert run.decoded is not None, "a recording ends only after its last chunk was decoded"
+        offset = self._settings.decoding.start
+        words = to_words(_placed(run.tokens, run.decoded.seconds, offset))
+        transcript = Transcript(
+            segments=tuple(to_segments(words, self._settings.segments)),
+            duration=run.decoded.seconds,
+            language=self._recognizer.language,
+            model=self._recognizer.model,
+            partial=run.decoded.partial,
+        )
+        return Finished(number, transcript, run.recognition_seconds)
+
+
+def _placed(tokens: Iterable[Token], seconds: float, offset: float) -> Iterator[Token]:
+    """Move tokens to where the excerpt starts; a predicted duration may reach past its end, and is cut there."""
+    for token in tokens:
+        yield replace(token, start=min(token.start, seconds) + offset, end=min(token.end, seconds) + offset)

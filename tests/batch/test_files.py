@@ -1,0 +1,55 @@
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from parakeet_cli.batch.files import check_writable, remove_orphans, write_atomically
+from parakeet_cli.errors import DiskFull, OutputUnwritable
+
+
+def test_a_file_is_replaced_as_a_whole_with_the_users_mode(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 251 + ".srt")
+    path.write_text("old")
+    before = os.umask(0o027)
+    try:
+        write_atomically(path, "neu — 日本")
+    finally:
+        os.umask(before)
+    assert path.read_text(encoding="utf-8") == "neu — 日本"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_replaced_and_what_it_points_to_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "target.txt"
+    target.write_text("mine")
+    link = tmp_path / "out.srt"
+    link.symlink_to(target)
+    write_atomically(link, "new")
+    assert target.read_text() == "mine"
+    assert not link.is_symlink()
+
+
+def test_a_full_device_is_told_from_other_troubles(tmp_path: Path) -> None:
+    with pytest.raises(OutputUnwritable, match="--output"):
+        write_atomically(tmp_path / "missing" / "a.srt", "text")
+    with pytest.raises(OutputUnwritable):
+        check_writable(Path("/proc/parakeet"))
+    assert issubclass(DiskFull, OutputUnwritable)
+
+
+def test_only_temporary_files_that_nobody_writes_are_orphans(tmp_path: Path) -> None:
+    left, busy, other = (tmp_path / name for name in (".parakeet-00000000.tmp", ".parakeet-11111111.tmp", "keep.tmp"))
+    for path in (left, busy, other):
+        path.write_text("half")
+    with busy.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert remove_orphans(tmp_path) == 1
+    assert sorted(tmp_path.iterdir()) == sorted([busy, other])
+    assert remove_orphans(tmp_path) == 1
+
+
+def test_a_folder_is_made_and_left_empty_by_the_check(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []

@@ -1,0 +1,177 @@
+"""The Transcriber with the recognizer that hears beeps."""
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parakeet_cli.errors import FfmpegMissing
+from parakeet_cli.settings import BatchSettings, ChunkSettings, DecodingSettings, TranscriptionSettings
+from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.inputs import FileMedia
+from parakeet_cli.transcription.pipeline import Event, Failed, Finished, Progress, Recording, Started, Transcriber
+from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
+from tests.fakes import WORDS, BeepRecognizer, beeps, silence, write_wav
+
+SHORT = ChunkSettings(chunk_seconds=1.6, context_seconds=0.32)
+
+
+def recordings(folder: Path, spoken: Sequence[Sequence[str]]) -> list[Recording]:
+    return [
+        Recording(number, FileMedia(write_wav(folder / f"{number}.wav", beeps(words))))
+        for number, words in enumerate(spoken)
+    ]
+
+
+def settings(
+    size: int = 4, chunks: ChunkSettings = SHORT, decoding: DecodingSettings | None = None
+) -> TranscriptionSettings:
+    return TranscriptionSettings(decoding or DecodingSettings(), chunks, batch=BatchSettings(size))
+
+
+def transcripts(events: Sequence[Event]) -> dict[int, Transcript]:
+    return {event.recording: event.transcript for event in events if isinstance(event, Finished)}
+
+
+SPOKEN = [
+    [WORDS[(number * step + step) % 10] for number in range(count)] for step, count in enumerate([3, 40, 1, 17, 25], 1)
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_recordings_that_share_batches_keep_their_own_words(tmp_path: Path, size: int) -> None:
+    events = list(Transcriber(BeepRecognizer(), settings(size)).transcribe(recordings(tmp_path, SPOKEN)))
+    found = transcripts(events)
+    assert {number: transcript.text.split() for number, transcript in found.items()} == dict(enumerate(SPOKEN))
+
+
+def test_a_word_on_a_cut_is_written_once_wherever_the_cut_falls(tmp_path: Path) -> None:
+    for shift in range(8):
+        samples = np.concatenate([silence(shift * 0.08), beeps(["one", "two", "three", "four", "five"])])
+        recording = Recording(0, FileMedia(write_wav(tmp_path / f"{shift}.wav", samples)))
+        chunks = ChunkSettings(chunk_seconds=0.4, context_seconds=0.16)
+        (event,) = [
+            event
+            for event in Transcriber(BeepRecognizer(), settings(2, chunks)).transcribe([recording])
+            if isinstance(event, Finished)
+        ]
+        words = event.transcript.words
+        assert [word.text for word in words] == ["one", "two", "three", "four", "five"]
+        assert [word.start for word in words] == pytest.approx([0.16 + 0.08 * shift + 0.4 * i for i in range(5)])
+
+
+def test_events_of_a_recording_come_in_order_and_progress_grows(tmp_path: Path) -> None:
+    events = list(Transcriber(BeepRecognizer(), settings()).transcribe(recordings(tmp_path, SPOKEN)))
+    for number in range(len(SPOKEN)):
+        own = [event for event in events if event.recording == number]
+        assert isinstance(own[0], Started)
+        assert isinstance(own[-1], Finished)
+        heard = [event.seconds for event in own if isinstance(event, Progress)]
+        assert heard == sorted(heard)
+        assert heard[-1] == pytest.approx(own[-1].transcript.duration)
+        assert own[0].duration == pytest.approx(heard[-1], abs=0.01)
+
+
+def test_a_bad_file_fails_alone(tmp_path: Path) -> None:
+    batch = recordings(tmp_path, SPOKEN)
+    (tmp_path / "1.wav").write_bytes(b"RIFF and then nothing that makes sense")
+    events = list(Transcriber(BeepRecognizer(), settings()).transcribe(batch))
+    assert [event.recording for event in events if isinstance(event, Failed)] == [1]
+    assert sorted(transcripts(events)) == [0, 2, 3, 4]
+
+
+def test_sound_that_the_recognizer_refuses_fails_its_own_recording_only(tmp_path: Path) -> None:
+    spoken = [["one", "two"], ["three", "nine", "three"], ["four"] * 12, ["five"]]
+    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings())
+    events = list(transcriber.transcribe(recordings(tmp_path, spoken)))
+    (failed,) = (event for event in events if isinstance(event, Failed))
+    assert (failed.recording, failed.error.code) == (1, "recognition_failed")
+    assert {number: found.text.split() for number, found in transcripts(events).items()} == {
+        0: ["one", "two"],
+        2: ["four"] * 12,
+        3: ["five"],
+    }
+
+
+def test_a_refusal_in_the_middle_of_a_long_recording_ends_it_once(tmp_path: Path) -> None:
+    spoken = [["four"] * 20 + ["nine"] + ["four"] * 20, ["five"] * 3]
+    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(2))
+    events = list(transcriber.transcribe(recordings(tmp_path, spoken)))
+    assert [event.recording for event in events if isinstance(event, Failed)] == [0]
+    assert list(transcripts(events)) == [1]
+
+
+def test_an_engine_error_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAKEET_FFMPEG", str(tmp_path / "no-such-ffmpeg"))
+    with pytest.raises(FfmpegMissing):
+        list(Transcriber(BeepRecognizer(), settings()).transcribe(recordings(tmp_path, SPOKEN)))
+
+
+def test_times_of_an_excerpt_count_from_the_start_of_the_media(tmp_path: Path) -> None:
+    (recording,) = recordings(tmp_path, [["one", "two", "three", "four"]])
+    events = list(
+        Transcriber(BeepRecognizer(), settings(decoding=DecodingSettings(start=0.8, end=1.36))).transcribe([recording])
+    )
+    (word,) = transcripts(events)[0].words
+    assert word.text == "three"
+    assert (word.start, word.end) == pytest.approx((0.96, 1.2))
+
+
+def test_no_word_ends_after_its_recording(tmp_path: Path) -> None:
+    class Overreaching(BeepRecognizer):
+        """As a TDT decoder may: the last token's duration reaches past the end."""
+
+        def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+            return [
+                (Hypothesis(tuple(replace(token, end=token.end + 9) for token in hypothesis.tokens)), state)
+                for hypothesis, state in super().decode(rows)
+            ]
+
+    events = list(Transcriber(Overreaching(), settings()).transcribe(recordings(tmp_path, [["one", "two"]])))
+    transcript = transcripts(events)[0]
+    assert transcript.words[-1].end == transcript.duration
+    assert transcript.words[0].end <= transcript.words[1].start
+
+
+def test_recordings_are_opened_as_they_are_needed(tmp_path: Path) -> None:
+    """A batch of thousands must not be decoded into memory ahead of the recognizer."""
+    opened: list[int] = []
+    batch = recordings(tmp_path, [["one"]] * 60)
+
+    def asked_for() -> Iterator[Recording]:
+        for recording in batch:
+            opened.append(recording.number)
+            yield recording
+
+    finished = 0
+    for event in Transcriber(BeepRecognizer(), settings(2)).transcribe(asked_for()):
+        if isinstance(event, Finished):
+            finished += 1
+            assert len(opened) <= finished + 30
+    assert finished == 60
+
+
+def test_leaving_early_stops_the_decoding(tmp_path: Path) -> None:
+    threads = threading.active_count()
+    events = Transcriber(BeepRecognizer(), settings(1)).transcribe(recordings(tmp_path, [["one"] * 200] * 3))
+    assert isinstance(events, Generator)
+    next(event for event in events if isinstance(event, Progress))
+    events.close()
+    assert threading.active_count() == threads
+
+
+def test_a_batch_mixes_chunks_of_different_recordings(tmp_path: Path) -> None:
+    class Watching(BeepRecognizer):
+        mixed = 0
+
+        def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
+            self.mixed += len({chunk.recording for chunk in chunks}) > 1
+            return super().encode(chunks)
+
+    recognizer = Watching()
+    list(Transcriber(recognizer, settings(4)).transcribe(recordings(tmp_path, [["one"]] * 12)))
+    assert recognizer.mixed == 3
