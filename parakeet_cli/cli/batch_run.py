@@ -1,0 +1,238 @@
+"""What ``parakeet transcribe`` does before the model is loaded: find the inputs, plan, refuse what cannot work."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from parakeet_cli.batch.claims import Claims
+from parakeet_cli.batch.files import check_writable, remove_orphans
+from parakeet_cli.batch.journal import Journal, state_folder
+from parakeet_cli.batch.plan import Destination, Plan, make_plan
+from parakeet_cli.cli.batch_session import Conduct, Session
+from parakeet_cli.cli.progress import Reporter, Totals, forwarded_warnings, make_reporter
+from parakeet_cli.errors import InputError, RunActive
+from parakeet_cli.output.presets import PRESETS
+from parakeet_cli.output.writers import FORMATS, formats
+from parakeet_cli.settings import OnCollision, TranscriptionSettings
+from parakeet_cli.transcription.audio import open_media, probe
+from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
+from parakeet_cli.transcription.ffmpeg import find_ffmpeg
+from parakeet_cli.transcription.inputs import FileMedia, Media, Skipped, StdinMedia, UrlMedia, find_media
+from parakeet_cli.transcription.nemo import load_recognizer
+from parakeet_cli.transcription.pipeline import Recording, Transcriber
+
+__all__ = ["Manners", "run"]
+
+EXIT_NOTHING_TO_DO = 4
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the batch behaves, apart from what a transcript says."""
+
+    formats: str
+    output: str | None
+    preset: str
+    recursive: bool
+    all_tracks: bool
+    require_audio: bool
+    overwrite: bool
+    on_collision: OnCollision
+    shared: bool
+    strict: bool
+    max_failures: int | None
+    quiet: bool
+    json_log: bool
+
+
+def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, manners: Manners) -> int:
+    """Transcribe ``inputs``; returns the exit code. Raises ``EngineError`` where no input would succeed."""
+    began = time.monotonic()
+    rules = _named(PRESETS, manners.preset, "--preset")
+    destination = _destination(inputs, manners)
+    find_ffmpeg()
+    if destination.folder:
+        check_writable(destination.folder)
+    recordings, left_out = _collect(inputs, manners)
+    names = {recording.number: _name(recording) for recording in recordings}
+    totals = Totals(_sizes(recordings))
+    reporter = make_reporter(totals, len(recordings), quiet=manners.quiet, json_log=manners.json_log)
+    with forwarded_warnings(reporter), closing(reporter):
+        if not recordings and not left_out:
+            reporter.warning("There is nothing to transcribe: name a media file, or a folder that holds some.")
+            return EXIT_NOTHING_TO_DO
+        checkpoint = find(model, watcher=_DownloadWatcher(reporter, model)) if recordings else None
+        folder = state_folder()
+        with (
+            closing(Journal(folder / "journal.sqlite3")) as journal,
+            closing(Claims(folder / "claims")) as claims,
+        ):
+            plan = _plan(recordings, destination, journal, settings, checkpoint, manners.preset)
+            for collision in plan.collisions:
+                reporter.warning(
+                    f"{len(collision.recordings)} inputs would write {collision.name.name}; "
+                    f"--on-collision {manners.on_collision} applies."
+                )
+            _check_outputs(plan, destination)
+            if not manners.shared:
+                _claim_all(plan, claims)
+            session = Session(
+                plan=plan,
+                conduct=Conduct(
+                    writers=formats(rules),
+                    stdout_format=destination.formats[0] if destination.stdout else None,
+                    require_audio=manners.require_audio,
+                    strict=manners.strict,
+                    max_failures=manners.max_failures,
+                    shared=manners.shared,
+                ),
+                names=names,
+                reporter=reporter,
+                totals=totals,
+                journal=journal,
+                claims=claims,
+                load=partial(_transcriber, checkpoint, settings),
+                began=began,
+            )
+            for item in left_out:
+                session.leave_out(item.path, item.reason)
+            for recording, error in plan.failed:
+                session.leave_out(names[recording.number], error)
+            for recording in plan.done:
+                session.leave_out(names[recording.number], "done already with the same input, model and settings")
+            if plan.tasks:
+                reporter.loading(model)
+            return session.run()
+
+
+class _DownloadWatcher:
+    """Told by a download, tells the reporter."""
+
+    def __init__(self, reporter: Reporter, model: str) -> None:
+        self._reporter = reporter
+        self._model = model
+
+    def waits(self, path: Path) -> None:
+        self._reporter.warning(f"Another process is downloading {path.name}; waiting for it.")
+
+    def advances(self, done: int, total: int) -> None:
+        self._reporter.downloading(self._model, done, total)
+
+
+def _destination(inputs: Sequence[str], manners: Manners) -> Destination:
+    formats = _formats(manners.formats)
+    stdout = manners.output == "-" or (manners.output is None and list(inputs) == ["-"])
+    if stdout and len(formats) > 1:
+        raise typer.BadParameter("stdout takes one format; name one, or a folder.", param_hint="--format")
+    folder = Path(manners.output).expanduser().absolute() if manners.output and not stdout else None
+    return Destination(formats, folder, stdout, manners.on_collision, manners.overwrite)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    if text.strip() == "all":
+        return tuple(FORMATS)
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    for name in names:
+        _named(FORMATS, name, "--format")
+    if not names:
+        raise typer.BadParameter(f"name at least one of {', '.join(FORMATS)}.", param_hint="--format")
+    return names
+
+
+def _named(table: Mapping[str, Value], name: str, option: str) -> Value:
+    if name not in table:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(table)}.", param_hint=option)
+    return table[name]
+
+
+def _collect(inputs: Sequence[str], manners: Manners) -> tuple[list[Recording], list[Skipped]]:
+    """Number what the inputs name; with ``--track all`` each file is opened to see how many tracks it has."""
+    recordings: list[Recording] = []
+    left_out: list[Skipped] = []
+    for found in find_media(inputs, recursive=manners.recursive):
+        if isinstance(found, Skipped):
+            left_out.append(found)
+            continue
+        try:
+            tracks: Sequence[int | None] = _tracks(found) if manners.all_tracks else (None,)
+        except InputError as error:
+            left_out.append(Skipped(_media_name(found), error))
+            continue
+        for track in tracks:
+            recordings.append(Recording(len(recordings), found, track))
+    return recordings, left_out
+
+
+def _tracks(media: Media) -> list[int]:
+    if isinstance(media, StdinMedia):
+        raise typer.BadParameter("stdin can be read once only; name one track.", param_hint="--track")
+    with open_media(media) as file:
+        return [track.index + 1 for track in probe(file).tracks]
+
+
+def _plan(
+    recordings: Sequence[Recording],
+    destination: Destination,
+    journal: Journal,
+    settings: TranscriptionSettings,
+    checkpoint: Checkpoint | None,
+    preset: str,
+) -> Plan:
+    if checkpoint is None:
+        return Plan()
+    model = "" if destination.stdout else identity(checkpoint.path)
+    return make_plan(recordings, destination, journal, settings, f"{model} {preset}")
+
+
+def _check_outputs(plan: Plan, destination: Destination) -> None:
+    for folder in {path.parent for task in plan.tasks for path in task.outputs.values()}:
+        if folder != destination.folder:
+            check_writable(folder)
+        remove_orphans(folder)
+
+
+def _claim_all(plan: Plan, claims: Claims) -> None:
+    for task in plan.tasks:
+        for path in task.outputs.values():
+            if not claims.take(path):
+                raise RunActive(
+                    f"Another run (pid {claims.holder(path) or 'unknown'}) is writing {path}; "
+                    "wait for it, or pass --shared to share the work with it."
+                )
+
+
+def _transcriber(checkpoint: Checkpoint | None, settings: TranscriptionSettings) -> Transcriber:
+    assert checkpoint is not None, "there are tasks, so there were recordings, so a checkpoint was found"
+    return Transcriber(load_recognizer(checkpoint, settings.recognizer), settings)
+
+
+def _sizes(recordings: Sequence[Recording]) -> dict[int, int]:
+    sizes = {}
+    for recording in recordings:
+        if isinstance(recording.media, FileMedia):
+            with suppress(OSError):
+                sizes[recording.number] = recording.media.path.stat().st_size
+    return sizes
+
+
+def _name(recording: Recording) -> str:
+    name = _media_name(recording.media)
+    return name if recording.track is None else f"{name} (track {recording.track})"
+
+
+def _media_name(media: Media) -> str:
+    match media:
+        case FileMedia(path=path):
+            return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+        case UrlMedia(url=url):
+            return url
+        case StdinMedia():
+            return "stdin"

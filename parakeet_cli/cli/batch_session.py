@@ -1,0 +1,189 @@
+"""One batch under way: events of the Transcriber become files, messages and an exit code."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from parakeet_cli.batch.claims import Claims
+from parakeet_cli.batch.journal import Journal
+from parakeet_cli.batch.plan import Plan, Task
+from parakeet_cli.batch.results import write_results
+from parakeet_cli.cli.progress import Reporter, Summary, Totals
+from parakeet_cli.cli.signals import interruptible
+from parakeet_cli.errors import InputError, NoAudioStream
+from parakeet_cli.output.writers import Writer
+from parakeet_cli.transcript import Partial
+from parakeet_cli.transcription.ahead import Ahead
+from parakeet_cli.transcription.pipeline import (
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Recording,
+    Started,
+    Transcriber,
+)
+
+__all__ = ["Conduct", "Session"]
+
+EXIT_SOME_FAILED = 3
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE, as a shell reports a process that the signal ended."""
+_EVENTS_AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What counts as a failure, when to give up, and how results are written."""
+
+    writers: Mapping[str, Writer]
+    """By format."""
+    stdout_format: str | None = None
+    """Results go to stdout in this format, and to no file."""
+    require_audio: bool = False
+    strict: bool = False
+    max_failures: int | None = None
+    shared: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """Runs the tasks of a plan. ``load`` makes the Transcriber, in the thread that will use it."""
+
+    plan: Plan
+    conduct: Conduct
+    names: Mapping[int, str]
+    reporter: Reporter
+    totals: Totals
+    journal: Journal
+    claims: Claims
+    load: Callable[[], Transcriber]
+    began: float
+    """``time.monotonic()`` when the command started to work."""
+    summary: Summary = field(default_factory=Summary)
+    _tasks: dict[int, Task] = field(default_factory=dict)
+    _taken_elsewhere: list[int] = field(default_factory=list)
+    _unprinted: dict[int, str] = field(default_factory=dict)
+
+    def run(self) -> int:
+        """Transcribe every task; returns the exit code. An ``EngineError`` is raised after what is done is kept."""
+        self._tasks = {task.recording.number: task for task in self.plan.tasks}
+        signal_code = None
+        try:
+            if self._tasks:
+                signal_code = self._transcribe()
+        except BrokenPipeError:
+            signal_code = EXIT_BROKEN_PIPE  # who reads stdout has left; results on disk would not be missed, these are
+        finally:
+            self.summary.skipped += len(self._taken_elsewhere)
+            self.summary.wall_seconds = time.monotonic() - self.began
+            self.reporter.close()
+            self.reporter.summary(self.summary)
+        if signal_code is not None:
+            return signal_code
+        bad = self.summary.failed or (self.conduct.strict and self.summary.partial)
+        return EXIT_SOME_FAILED if bad else 0
+
+    def leave_out(self, name: str, reason: InputError | str) -> None:
+        """Report an input that is not transcribed: an error is a failure, a plain reason a skip."""
+        if isinstance(reason, InputError) and not self._is_skip(reason):
+            self.summary.failed += 1
+            self.reporter.failed(None, name, reason.code, str(reason))
+        else:
+            self.summary.skipped += 1
+            self.reporter.skipped(name, str(reason))
+
+    def _transcribe(self) -> int | None:
+        """Returns the exit code that a signal asks for, if one came."""
+        events = Ahead(self._events(), size=_EVENTS_AHEAD)
+        with interruptible(events.stop) as interruption, closing(events):
+            for event in events:
+                self._handle(event)
+                if self.conduct.max_failures and self.summary.failed >= self.conduct.max_failures:
+                    self.reporter.warning(f"Stopped after {self.summary.failed} failed.")
+                    break
+            return interruption.exit_code
+
+    def _events(self) -> Iterator[Event]:
+        yield from self.load().transcribe(self._recordings())
+
+    def _recordings(self) -> Iterator[Recording]:
+        """The tasks' recordings as the decoder comes to them; in a shared batch those that nobody else has taken."""
+        for task in self.plan.tasks:
+            if not self.conduct.shared or self._claim(task):
+                yield task.recording
+            else:
+                self._taken_elsewhere.append(task.recording.number)
+
+    def _claim(self, task: Task) -> bool:
+        return all(self.claims.take(path) for path in task.outputs.values()) and not self.journal.is_done(
+            task.outputs.values(), task.key
+        )
+
+    def _handle(self, event: Event) -> None:
+        number = event.recording
+        name = self.names[number]
+        match event:
+            case Started(duration=duration, tracks=tracks, track=track):
+                if duration is not None:
+                    self.totals.durations[number] = duration
+                self.reporter.started(number, name, duration, tracks, track)
+            case Progress(seconds=seconds):
+                self.totals.heard[number] = seconds
+                self.reporter.progress(number, seconds)
+            case Finished():
+                self._keep(event, name)
+            case Failed(error=error):
+                self.totals.ended(number, 0.0)
+                if self._is_skip(error):
+                    self.summary.skipped += 1
+                    self.reporter.skipped(name, str(error))
+                else:
+                    self.summary.failed += 1
+                    self.reporter.failed(number, name, error.code, str(error))
+                self._print_in_order(number, "")
+
+    def _keep(self, event: Finished, name: str) -> None:
+        transcript = event.transcript
+        rtfx = transcript.duration / event.recognition_seconds if event.recognition_seconds else None
+        task = self._tasks[event.recording]
+        if self.conduct.stdout_format:
+            text = self.conduct.writers[self.conduct.stdout_format].write(transcript, rtfx)
+            self._print_in_order(event.recording, text)
+        else:
+            write_results(task, transcript, rtfx, self.conduct.writers, self.journal)
+        self.totals.ended(event.recording, transcript.duration)
+        self.summary.done += 1
+        self.summary.audio_seconds += transcript.duration
+        self.summary.partial += transcript.partial is not None
+        facts = {
+            "duration": transcript.duration,
+            "rtfx": rtfx,
+            "words": len(transcript.words),
+            "outputs": [str(path) for path in task.outputs.values()],
+            "warning": _warning(transcript.partial) if transcript.partial else None,
+        }
+        self.reporter.finished(event.recording, name, facts)
+
+    def _print_in_order(self, number: int, text: str) -> None:
+        """Results on stdout keep the order of the inputs, whichever is ready first."""
+        if not self.conduct.stdout_format:
+            return
+        self._unprinted[number] = text
+        for waiting in sorted(self._tasks):
+            if waiting not in self._unprinted:
+                break
+            sys.stdout.buffer.write(self._unprinted[waiting].encode())
+            sys.stdout.buffer.flush()
+            del self._tasks[waiting], self._unprinted[waiting]
+
+    def _is_skip(self, error: InputError) -> bool:
+        return isinstance(error, NoAudioStream) and not self.conduct.require_audio
+
+
+def _warning(partial: Partial) -> str:
+    expected = f" of {partial.expected_seconds:.1f}" if partial.expected_seconds else ""
+    errors = f", {partial.decode_errors} decoding errors" if partial.decode_errors else ""
+    return f"the media is damaged: {partial.decoded_seconds:.1f}{expected} s could be decoded{errors}"

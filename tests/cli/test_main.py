@@ -1,0 +1,126 @@
+"""The command itself: help, version, completion, quietness, and errors that end it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Command
+from tests.fakes import beeps, write_wav
+
+ONE_TWO_THREE = ROOT / "tests/data/demo/one-two-three.flac"
+
+
+def real(parakeet: Command, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """With NeMo, not with the recognizer that hears beeps."""
+    return subprocess.run(
+        [sys.executable, "-m", "parakeet_cli", *arguments],
+        cwd=parakeet.folder,
+        env=parakeet.environment | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["transcribe", "--help"], ["models", "--help"], ["doctor", "--help"], ["--version"]]
+)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    heavy = {"torch", "nemo", "flask", "lightning", "huggingface_hub", "numpy", "omegaconf"}
+    code = (
+        "import sys\nfrom parakeet_cli.cli.main import main\n"
+        f"sys.argv = ['parakeet', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None)\n"
+        f"loaded = {heavy!r} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_has_examples_and_names_every_command(parakeet: Command) -> None:
+    shown = real(parakeet, "--help").stdout
+    assert "Examples" in shown
+    assert "parakeet transcribe talk.mp4" in shown
+    assert all(command in shown for command in ("transcribe", "models", "doctor"))
+    assert "Examples" in real(parakeet, "transcribe", "--help").stdout
+
+
+def test_every_option_has_a_variable_of_its_own(parakeet: Command) -> None:
+    from parakeet_cli.cli.transcribe import transcribe
+
+    options = [
+        note.__metadata__[0] for name, note in transcribe.__annotations__.items() if name not in ("inputs", "return")
+    ]
+    variables = [option.envvar for option in options]
+    assert all(variables)
+    assert len(set(variables)) == len(variables)
+    assert {name for name in variables if not name.startswith("PARAKEET_")} == {"CHUNK_MINITE"}
+
+
+def test_the_version_is_the_packages(parakeet: Command) -> None:
+    from parakeet_cli import __version__
+
+    assert real(parakeet, "--version").stdout == f"parakeet {__version__}\n"
+
+
+def test_the_shell_can_complete(parakeet: Command) -> None:
+    shown = real(parakeet, "--show-completion", "bash").stdout
+    assert "_PARAKEET_COMPLETE" in shown or "complete" in shown
+
+
+@pytest.mark.model
+def test_the_demo_checkpoint_recognizes_a_real_recording_and_nothing_else_is_printed(parakeet: Command) -> None:
+    done = real(parakeet, "transcribe", ONE_TWO_THREE, "-f", "json", "-o", "-", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    transcript = json.loads(done.stdout)
+    words = transcript["text"].lower().replace(".", "").replace(",", "")
+    assert words == "one two three"
+    confidence = [word["confidence"] for segment in transcript["segments"] for word in segment["words"]]
+    assert all(0.5 < value <= 1 for value in confidence)
+    assert len(set(confidence)) > 1
+
+
+@pytest.mark.model
+def test_nemo_talks_when_it_is_asked_to(parakeet: Command) -> None:
+    done = real(parakeet, "transcribe", ONE_TWO_THREE, "-o", "-", "--verbose")
+    assert done.returncode == 0
+    assert "NeMo" in done.stderr
+    assert "NeMo" not in done.stdout
+
+
+def test_a_model_that_is_not_here_is_one_sentence_and_exit_code_5(parakeet: Command, tmp_path: Path) -> None:
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
+    empty = {"PARAKEET_CACHE_DIR": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "hf")}
+    done = parakeet("transcribe", "talk.wav", "--model", "parakeet-tdt-0.6b-v2", environment=empty)
+    assert done.returncode == 5
+    assert "parakeet models download" in done.stderr
+    assert str(tmp_path / "cache") in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_no_ffmpeg_is_found_before_anything_else_and_exit_code_6(parakeet: Command) -> None:
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
+    done = parakeet("transcribe", "talk.wav", environment={"PARAKEET_FFMPEG": "/nowhere/ffmpeg"})
+    assert done.returncode == 6
+    assert "PARAKEET_FFMPEG" in done.stderr
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "tpu"])
+def test_a_device_that_is_not_here_is_exit_code_8(parakeet: Command, device: str) -> None:
+    done = real(parakeet, "transcribe", ONE_TWO_THREE, "--device", device, CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 8
+    assert done.stderr.splitlines()[-1].startswith("parakeet: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_checkpoint_is_exit_code_5_without_a_traceback(parakeet: Command) -> None:
+    (parakeet.folder / "mine.nemo").write_text("<!DOCTYPE html><title>Sign in</title>")
+    done = real(parakeet, "transcribe", ONE_TWO_THREE, "--model", "mine.nemo", "-o", ".")
+    assert done.returncode == 5
+    assert "mine.nemo" in done.stderr
+    assert "Traceback" not in done.stderr
