@@ -11,6 +11,7 @@ from parakeet_cli.transcript import Partial
 from parakeet_cli.transcription.ffmpeg import find_ffmpeg, input_arguments
 from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Messages, Patience
 from parakeet_cli.transcription.media_file import MediaFile, open_media
+from parakeet_cli.transcription.picture import picture_end
 from parakeet_cli.transcription.probe import (
     AudioTrack,
     MediaInfo,
@@ -152,9 +153,21 @@ class Decoding:
 
     def _missing(self, process: FfmpegProcess) -> Partial | None:
         expected = None if self._info.is_estimate else self.expected_seconds
-        short = expected is not None and self.seconds < expected - max(_TOLERATED_SECONDS, _TOLERATED_SHARE * expected)
         errors = _complaints(process)
-        return Partial(self.seconds, expected, errors) if short or errors else None
+        if errors or (expected is not None and _falls_short(self.seconds, expected) and not self._picture_goes_on()):
+            return Partial(self.seconds, expected, errors)
+        return None
+
+    def _picture_goes_on(self) -> bool:
+        """Whether the file is whole although its sound ends early: a video's duration is that of its longest track."""
+        if not self._info.has_video or self._info.duration is None:
+            return False
+        end = picture_end(self._file, self._settings)
+        return end is not None and not _falls_short(end, self._info.duration)
+
+
+def _falls_short(seconds: float, expected: float) -> bool:
+    return seconds < expected - max(_TOLERATED_SECONDS, _TOLERATED_SHARE * expected)
 
 
 def _complaints(process: FfmpegProcess) -> int:

@@ -276,3 +276,19 @@ class _Open(Decoding):
         with open_media(FileMedia(self._media)) as file:
             super().__init__(file, *self._rest)
             yield from super().__iter__()
+
+
+@pytest.mark.parametrize("name", ["quiet_end.mp4", "quiet_end.mkv", "quiet_end.avi", "quiet_end.ts"])
+def test_sound_that_ends_before_the_picture_is_whole(ffmpeg_build: Ffmpeg, make: Maker, name: str) -> None:
+    samples, decoding = decoded(make(name, *picture(30), *sine(20), "-c:v", "libx264", "-c:a", "mp2"))
+    assert len(samples) / 16_000 == pytest.approx(20, abs=0.2)
+    assert decoding.partial is None
+
+
+def test_a_video_that_is_cut_off_is_not_whole(ffmpeg_build: Ffmpeg, make: Maker, tmp_path: Path) -> None:
+    whole = make("whole_video.flv", *picture(30), *sine(30, 44_100), "-c:v", "flv1", "-c:a", "libmp3lame")
+    cut = tmp_path / "cut.flv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    _, decoding = decoded(cut)
+    assert decoding.partial is not None
+    assert decoding.partial.decoded_seconds < 20
