@@ -18,8 +18,9 @@ _KEPT_BYTES = 4096
 def picture_end(file: MediaFile, settings: DecodingSettings) -> float | None:
     """Seconds at which the last video packet ends; None where ffmpeg cannot tell.
 
-    Reads the whole file without decoding anything, which suffices for H.264, H.265, VP9 and AV1, and for all codecs in
-    MPEG-TS and AVI; ffmpeg must know the size of the picture, which older codecs tell their decoder only.
+    Reads the whole file without decoding anything. ffmpeg must know the size of the picture for that: it does for
+    H.264, H.265, VP9 and AV1 in MP4 and Matroska, does not for MPEG-4 part 2 in MP4, FLV1, or, in ffmpeg 5.1, H.264
+    in MPEG-TS (tried with 5.1.9 and 9.0.2).
     """
     command = [
         *input_arguments(find_ffmpeg(), file.descriptor, "error"),
