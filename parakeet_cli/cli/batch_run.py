@@ -1,5 +1,6 @@
 """What ``parakeet transcribe`` does before the model is loaded: find the inputs, plan, refuse what cannot work."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
@@ -64,7 +65,13 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
     recordings, left_out = _collect(inputs, manners)
     names = {recording.number: _name(recording) for recording in recordings}
     totals = Totals(_sizes(recordings))
-    reporter = make_reporter(totals, len(recordings), quiet=manners.quiet, json_log=manners.json_log)
+    reporter = make_reporter(
+        totals,
+        len(recordings),
+        quiet=manners.quiet,
+        json_log=manners.json_log,
+        terminal_is_shared=settings.recognizer.verbose or (destination.stdout and sys.stdout.isatty()),
+    )
     with forwarded_warnings(reporter), closing(reporter):
         if not recordings and not left_out:
             reporter.warning("There is nothing to transcribe: name a media file, or a folder that holds some.")
@@ -99,7 +106,7 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
                 totals=totals,
                 journal=journal,
                 claims=claims,
-                load=partial(_transcriber, checkpoint, settings),
+                load=partial(_transcriber, checkpoint, settings, reporter, names),
                 began=began,
             )
             for item in left_out:
@@ -209,9 +216,15 @@ def _claim_all(plan: Plan, claims: Claims) -> None:
                 )
 
 
-def _transcriber(checkpoint: Checkpoint | None, settings: TranscriptionSettings) -> Transcriber:
+def _transcriber(
+    checkpoint: Checkpoint | None, settings: TranscriptionSettings, reporter: Reporter, names: Mapping[int, str]
+) -> Transcriber:
     assert checkpoint is not None, "there are tasks, so there were recordings, so a checkpoint was found"
-    return Transcriber(load_recognizer(checkpoint, settings.recognizer), settings)
+    return Transcriber(
+        load_recognizer(checkpoint, settings.recognizer),
+        settings,
+        lambda number, done, total: reporter.fetching(number, names[number], done, total),
+    )
 
 
 def _sizes(recordings: Sequence[Recording]) -> dict[int, int]:

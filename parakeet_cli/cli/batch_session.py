@@ -136,7 +136,7 @@ class Session:
             case Finished():
                 self._keep(event, name)
             case Failed(error=error):
-                self.totals.ended(number, 0.0)
+                self.totals.left_out(number)
                 if self._is_skip(error):
                     self.summary.skipped += 1
                     self.reporter.skipped(name, str(error))
@@ -147,7 +147,7 @@ class Session:
 
     def _keep(self, event: Finished, name: str) -> None:
         transcript = event.transcript
-        rtfx = transcript.duration / event.recognition_seconds if event.recognition_seconds else None
+        rtfx = round(transcript.duration / event.recognition_seconds, 2) if event.recognition_seconds else None
         task = self._tasks[event.recording]
         if self.conduct.stdout_format:
             text = self.conduct.writers[self.conduct.stdout_format].write(transcript, rtfx)

@@ -17,8 +17,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from parakeet_cli.display import display
+from parakeet_cli.errors import EngineError
 
-__all__ = ["Reporter", "Summary", "Totals", "clock", "forwarded_warnings", "make_reporter"]
+__all__ = ["EventLog", "Reporter", "Summary", "Totals", "clock", "forwarded_warnings", "make_reporter"]
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Totals:
     durations: dict[int, float] = field(default_factory=dict)
     heard: dict[int, float] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
+    excluded: set[int] = field(default_factory=set)
 
     @property
     def done_seconds(self) -> float:
@@ -66,11 +68,18 @@ class Totals:
         if not known:
             return None
         total = sum(self.durations.values())
-        left = sum(size for number, size in self.sizes.items() if number not in self.durations)
+        left = sum(size for number, size in self.sizes.items() if number not in self.durations.keys() | self.excluded)
         return total + left * (total / known)
 
     def ended(self, number: int, seconds: float) -> None:
         self.durations[number] = self.heard[number] = seconds
+        self.finished.add(number)
+
+    def left_out(self, number: int) -> None:
+        """Neither its size nor its length says anything of the others."""
+        for known in (self.durations, self.heard):
+            known.pop(number, None)
+        self.excluded.add(number)
         self.finished.add(number)
 
 
@@ -79,6 +88,7 @@ class Reporter(Protocol):
 
     def downloading(self, model: str, done: int, total: int) -> None: ...
     def loading(self, model: str) -> None: ...
+    def fetching(self, number: int, name: str, done: int, total: int | None) -> None: ...
     def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None: ...
     def progress(self, number: int, seconds: float) -> None: ...
     def finished(self, number: int, name: str, facts: Mapping[str, Any]) -> None: ...
@@ -109,6 +119,12 @@ class PlainReporter:
     def loading(self, model: str) -> None:
         self._say(f"Loading {display(model)} …")
 
+    def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= self.interval:
+            self._last = now
+            self._say(f"{display(name)}: {_bytes_line(done, total)} fetched")
+
     def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
         if tracks > 1:
             self._say(f"{display(name)}: {tracks} tracks, using #{track}")
@@ -123,7 +139,8 @@ class PlainReporter:
     def finished(self, number: int, name: str, facts: Mapping[str, Any]) -> None:
         if facts.get("warning"):
             self.warning(f"{name}: {facts['warning']}")
-        self._say(f"{display(name)}: done, {clock(facts['duration'])}, RTFx {facts['rtfx']:.1f}")
+        pace = f", RTFx {facts['rtfx']:.1f}" if facts["rtfx"] else ""
+        self._say(f"{display(name)}: done, {clock(facts['duration'])}{pace}")
 
     def failed(self, number: int | None, name: str, code: str, message: str) -> None:
         self._write(f"{display(name)}: failed ({code}): {display(message)}")
@@ -166,6 +183,12 @@ class EventLog:
     def loading(self, model: str) -> None:
         self._event("loading", model=model)
 
+    def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last.get(number, 0.0) >= self.interval:
+            self._last[number] = now
+            self._event("fetching", number=number, input=name, bytes=done, total=total)
+
     def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
         self._event("started", number=number, input=name, duration=duration, tracks=tracks, track=track)
 
@@ -203,6 +226,10 @@ class EventLog:
     def close(self) -> None:
         return
 
+    def ended_by(self, error: EngineError) -> None:
+        """The last event of a run that could not go on."""
+        self._event("error", code=error.code, message=str(error), exit_code=error.exit_code)
+
     def _event(self, kind: str, **facts: Any) -> None:
         text = json.dumps({"event": kind, **facts})  # ASCII only, so that no name can break a line or a reader
         print(text, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
@@ -234,8 +261,14 @@ class RichReporter(PlainReporter):
     def loading(self, model: str) -> None:
         self._bars.update(self._batch, description=f"Loading {display(model)}")
 
+    def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
+        if number not in self._of:
+            self._of[number] = self._bars.add_task("", total=None, batch=False)
+        self._bars.update(self._of[number], description=f"Fetching {_bytes_line(done, total)}: {display(name)}")
+
     def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
         super().started(number, name, duration, tracks, track)
+        self._forget(number)
         self._of[number] = self._bars.add_task(display(name), total=duration, batch=False, visible=self._files > 1)
 
     def progress(self, number: int, seconds: float) -> None:
@@ -328,17 +361,21 @@ def forwarded_warnings(reporter: Reporter) -> Iterator[None]:
         logger.propagate = True
 
 
-def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool) -> Reporter:
-    """Events for programs, lines when quiet or on a pipe, bars on a terminal."""
+def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool, terminal_is_shared: bool) -> Reporter:
+    """Events for programs, lines when quiet or on a pipe or where others write too, bars on a terminal."""
     if json_log:
         return EventLog()
-    if quiet or not sys.stderr.isatty():
+    if quiet or terminal_is_shared or not sys.stderr.isatty():
         return PlainReporter(totals, quiet)
     return RichReporter(totals, files)
 
 
 def _download_line(model: str, done: int, total: int) -> str:
-    return f"Downloading {display(model)}: {done / 1e9:.2f} of {total / 1e9:.2f} GB"
+    return f"Downloading {display(model)}: {_bytes_line(done, total)}"
+
+
+def _bytes_line(done: int, total: int | None) -> str:
+    return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
 
 
 def progress_line(totals: Totals, elapsed: float) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import (
     BatchSettings,
     ChunkSettings,
@@ -270,6 +271,7 @@ def transcribe(
       parakeet transcribe film.mkv --track jpn --start 1:00 --end 5:30
     """
     from parakeet_cli.cli.batch_run import Manners, run
+    from parakeet_cli.cli.progress import EventLog
 
     settings = TranscriptionSettings(
         decoding=DecodingSettings(
@@ -299,7 +301,13 @@ def transcribe(
         quiet=quiet,
         json_log=log_format is LogFormat.JSON,
     )
-    raise typer.Exit(run(inputs, model, settings, manners))
+    try:
+        raise typer.Exit(run(inputs, model, settings, manners))
+    except EngineError as error:
+        if not manners.json_log:
+            raise
+        EventLog().ended_by(error)
+        raise typer.Exit(error.exit_code) from error
 
 
 def _track(text: str | None) -> int | str | None:

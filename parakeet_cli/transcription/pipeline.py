@@ -1,9 +1,10 @@
 """The Transcriber: media in, transcripts out. Both doors use this and nothing below it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from parakeet_cli.errors import InputError, RecognitionFailed
 from parakeet_cli.settings import SAMPLE_RATE, TranscriptionSettings
@@ -16,7 +17,7 @@ from parakeet_cli.transcription.inputs import Media
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Recognizer, Row
 from parakeet_cli.transcription.segmentation import to_segments, to_words
 
-__all__ = ["Event", "Failed", "Finished", "Progress", "Recording", "Started", "Transcriber"]
+__all__ = ["Event", "Failed", "Finished", "OnDownload", "Progress", "Recording", "Started", "Transcriber"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Failed:
 
 Event = Started | Progress | Finished | Failed
 
+OnDownload = Callable[[int, int, int | None], None]
+
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
@@ -89,8 +92,12 @@ class _Run:
 class Transcriber:
     """Turns recordings into transcripts with one recognizer, batching their chunks together."""
 
-    def __init__(self, recognizer: Recognizer, settings: TranscriptionSettings) -> None:
+    def __init__(
+        self, recognizer: Recognizer, settings: TranscriptionSettings, on_download: OnDownload | None = None
+    ) -> None:
+        """``on_download`` is told, from another thread, a recording's number, the bytes received, and of how many."""
         self._recognizer = recognizer
+        self._on_download = on_download
         self._settings = settings
         self._batch_size = settings.batch.batch_size or recognizer.batch_size
 
@@ -131,13 +138,16 @@ class Transcriber:
         settings = self._settings.decoding
         if recording.track is not None:
             settings = replace(settings, track=recording.track)
-        with open_media(recording.media) as file:
+        with open_media(recording.media, self._download_watcher(recording.number)) as file:
             info = probe(file)
             track = choose_track(info, settings.track)
             decoding = decode(file, info, track, settings)
             yield Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)
             yield from split(decoding, recording.number, self._settings.chunks, self._recognizer.frame_samples)
             yield _Decoded(recording.number, decoding.seconds, decoding.partial)
+
+    def _download_watcher(self, number: int) -> Callable[[int, int | None], None] | None:
+        return partial(self._on_download, number) if self._on_download else None
 
     def _recognize(self, batches: Iterable[Batch], runs: dict[int, _Run]) -> Iterator[Event]:
         for batch in batches:

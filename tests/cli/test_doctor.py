@@ -104,7 +104,8 @@ def test_no_home_and_an_arbitrary_user_still_work(parakeet: Command, tmp_path: P
         for name, value in parakeet.environment.items()
         if not name.startswith(("HOME", "XDG_", "PARAKEET_"))
     }
-    command = [sys.executable, "-m", "tests.beeping", "transcribe", ROOT / "tests/data/demo/one-two-three.flac"]
+    recording = str(ROOT / "tests/data/demo/one-two-three.flac")
+    command = [sys.executable, "-m", "tests.beeping", "transcribe", recording]
     options = ["--model", "demo", "-o", str(tmp_path / "out")]
     done = subprocess.run(
         [*command, *options],

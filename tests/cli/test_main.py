@@ -102,6 +102,16 @@ def test_a_model_that_is_not_here_is_one_sentence_and_exit_code_5(parakeet: Comm
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_what_ends_a_run_is_an_event_too(parakeet: Command) -> None:
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
+    done = parakeet(
+        "transcribe", "talk.wav", "--log-format", "json", environment={"PARAKEET_FFMPEG": "/nowhere/ffmpeg"}
+    )
+    assert done.returncode == 6
+    (event,) = (json.loads(line) for line in done.stderr.splitlines())
+    assert (event["event"], event["code"], event["exit_code"]) == ("error", "ffmpeg_missing", 6)
+
+
 def test_no_ffmpeg_is_found_before_anything_else_and_exit_code_6(parakeet: Command) -> None:
     write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
     done = parakeet("transcribe", "talk.wav", environment={"PARAKEET_FFMPEG": "/nowhere/ffmpeg"})
