@@ -19,7 +19,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from parakeet_cli.settings import TranscriptionSettings
-from parakeet_cli.transcription.inputs import FileMedia, Media, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
 
 __all__ = ["Journal", "Key", "State", "key_of", "state_folder"]
 

@@ -16,15 +16,16 @@ from parakeet_cli.batch.files import check_writable, remove_orphans
 from parakeet_cli.batch.journal import Journal, state_folder
 from parakeet_cli.batch.plan import Destination, Plan, make_plan
 from parakeet_cli.cli.batch_session import Conduct, Session
-from parakeet_cli.cli.progress import Reporter, Totals, forwarded_warnings, make_reporter
+from parakeet_cli.cli.progress import Totals
+from parakeet_cli.cli.reporters import Reporter, forwarded_warnings, make_reporter
 from parakeet_cli.errors import InputError, RunActive
 from parakeet_cli.output.presets import PRESETS
 from parakeet_cli.output.writers import FORMATS, formats
 from parakeet_cli.settings import OnCollision, TranscriptionSettings
-from parakeet_cli.transcription.audio import open_media, probe
 from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
-from parakeet_cli.transcription.ffmpeg import find_ffmpeg
-from parakeet_cli.transcription.inputs import FileMedia, Media, Skipped, StdinMedia, UrlMedia, find_media
+from parakeet_cli.transcription.media.audio import open_media, probe
+from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
+from parakeet_cli.transcription.media.inputs import FileMedia, Media, Skipped, StdinMedia, UrlMedia, find_media
 from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.pipeline import Recording, Transcriber
 

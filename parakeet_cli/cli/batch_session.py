@@ -10,7 +10,8 @@ from parakeet_cli.batch.claims import Claims
 from parakeet_cli.batch.journal import Journal
 from parakeet_cli.batch.plan import Plan, Task
 from parakeet_cli.batch.results import write_results
-from parakeet_cli.cli.progress import Reporter, Summary, Totals
+from parakeet_cli.cli.progress import Summary, Totals
+from parakeet_cli.cli.reporters import Reporter
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.errors import InputError, NoAudioStream
 from parakeet_cli.output.writers import Writer

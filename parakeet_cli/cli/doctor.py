@@ -17,8 +17,8 @@ from parakeet_cli import __version__
 from parakeet_cli.display import display
 from parakeet_cli.errors import FfmpegMissing, ModelError
 from parakeet_cli.transcription.checkpoints import Places, identity, on_disk
-from parakeet_cli.transcription.ffmpeg import find_ffmpeg
-from parakeet_cli.transcription.preflight import inspect
+from parakeet_cli.transcription.checkpoints.preflight import inspect
+from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 
 __all__ = ["doctor"]
 

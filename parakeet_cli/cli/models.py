@@ -14,9 +14,9 @@ from rich.table import Table
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import ModelNotFound, OutputUnwritable
-from parakeet_cli.transcription import checkpoints, downloads, preflight
-from parakeet_cli.transcription.catalogue import DEFAULT, MODELS, Model
-from parakeet_cli.transcription.checkpoints import Checkpoint, Places
+from parakeet_cli.transcription import checkpoints
+from parakeet_cli.transcription.checkpoints import Checkpoint, Places, downloads, preflight
+from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model
 
 __all__ = ["DownloadBar", "app"]
 

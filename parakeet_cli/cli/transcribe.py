@@ -271,7 +271,7 @@ def transcribe(
       parakeet transcribe film.mkv --track jpn --start 1:00 --end 5:30
     """
     from parakeet_cli.cli.batch_run import Manners, run
-    from parakeet_cli.cli.progress import EventLog
+    from parakeet_cli.cli.reporters import EventLog
 
     settings = TranscriptionSettings(
         decoding=DecodingSettings(

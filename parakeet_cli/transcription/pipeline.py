@@ -10,10 +10,10 @@ from parakeet_cli.errors import InputError, RecognitionFailed
 from parakeet_cli.settings import SAMPLE_RATE, TranscriptionSettings
 from parakeet_cli.transcript import Partial, Token, Transcript
 from parakeet_cli.transcription.ahead import Ahead
-from parakeet_cli.transcription.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk, split
-from parakeet_cli.transcription.inputs import Media
+from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
+from parakeet_cli.transcription.media.inputs import Media
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Recognizer, Row
 from parakeet_cli.transcription.segmentation import to_segments, to_words
 

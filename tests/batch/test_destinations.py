@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parakeet_cli.batch.destinations import place
-from parakeet_cli.transcription.inputs import FileMedia, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.inputs import FileMedia, StdinMedia, UrlMedia
 from parakeet_cli.transcription.pipeline import Recording
 
 NAME = st.one_of(

@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 from parakeet_cli.cli import models
 from parakeet_cli.cli.models import DownloadBar, app
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound, ModelUntrusted
-from parakeet_cli.transcription.catalogue import MODELS
 from parakeet_cli.transcription.checkpoints import Places, find
-from tests.hub_server import Hub, running_hub
+from parakeet_cli.transcription.checkpoints.catalogue import MODELS
+from tests.transcription.checkpoints.hub_server import Hub, running_hub
 
 DEMO = Path(__file__).parents[2] / "models" / "parakeet-tdt-demo.nemo"
 TINY = "parakeet-tdt_ctc-110m"

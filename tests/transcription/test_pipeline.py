@@ -12,7 +12,7 @@ from parakeet_cli.errors import FfmpegMissing
 from parakeet_cli.settings import BatchSettings, ChunkSettings, DecodingSettings, TranscriptionSettings
 from parakeet_cli.transcript import Transcript
 from parakeet_cli.transcription.chunking import Chunk
-from parakeet_cli.transcription.inputs import FileMedia
+from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Event, Failed, Finished, Progress, Recording, Started, Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
 from tests.fakes import WORDS, BeepRecognizer, beeps, silence, write_wav

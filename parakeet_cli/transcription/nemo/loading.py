@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from parakeet_cli.errors import ModelCorrupt, ModelUnsupported
+from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract, inspect
 from parakeet_cli.transcription.nemo.quiet import quiet
-from parakeet_cli.transcription.preflight import WEIGHTS, NemoArchive, extract, inspect
 
 __all__ = ["import_nemo", "load_model"]
 

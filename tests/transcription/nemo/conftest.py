@@ -8,9 +8,9 @@ import pytest
 
 from parakeet_cli.settings import Dtype, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
+from parakeet_cli.transcription.checkpoints.preflight import extract, inspect
 from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
-from parakeet_cli.transcription.preflight import extract, inspect
 
 Untrained = Callable[[str], Checkpoint]
 

@@ -13,10 +13,10 @@ from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from parakeet_cli.errors import ModelCorrupt, ModelUnsupported, RecognitionFailed
 from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, RecognizerSettings
 from parakeet_cli.transcript import Token
-from parakeet_cli.transcription.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Samples, split
-from parakeet_cli.transcription.inputs import FileMedia
+from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
+from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
 from parakeet_cli.transcription.recognizer import Row

@@ -8,9 +8,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from parakeet_cli.transcription.ffmpeg import Ffmpeg, find_ffmpeg
-from tests.transcription.decoded import noise_pcm
-from tests.transcription.hostile import Maker, wav
+from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, find_ffmpeg
+from tests.transcription.media.decoded import noise_pcm
+from tests.transcription.media.hostile import Maker, wav
 
 
 def _builds() -> dict[str, str | None]:

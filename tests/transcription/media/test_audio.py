@@ -16,16 +16,16 @@ from parakeet_cli.errors import (
 )
 from parakeet_cli.settings import DecodingSettings
 from parakeet_cli.transcript import Partial
-from parakeet_cli.transcription.audio import (
+from parakeet_cli.transcription.media.audio import (
     AudioTrack,
     Decoding,
     MediaInfo,
     open_media,
 )
-from parakeet_cli.transcription.ffmpeg import Ffmpeg
-from parakeet_cli.transcription.inputs import FileMedia
-from tests.transcription.decoded import SETTINGS, Samples, decoded, noise_pcm, noise_samples, opened, probed
-from tests.transcription.hostile import Maker, picture, sine, wav
+from parakeet_cli.transcription.media.ffmpeg import Ffmpeg
+from parakeet_cli.transcription.media.inputs import FileMedia
+from tests.transcription.media.decoded import SETTINGS, Samples, decoded, noise_pcm, noise_samples, opened, probed
+from tests.transcription.media.hostile import Maker, picture, sine, wav
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

@@ -11,10 +11,10 @@ from fractions import Fraction
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeTimeout, InputError, NoAudioStream, NoSuchTrack, NotMedia
 from parakeet_cli.settings import DecodingSettings
-from parakeet_cli.transcription.ffmpeg import find_ffmpeg, input_arguments
-from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Messages, Patience
-from parakeet_cli.transcription.languages import same_language
-from parakeet_cli.transcription.media_file import MediaFile
+from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.languages import same_language
+from parakeet_cli.transcription.media.media_file import MediaFile
 
 __all__ = ["AudioTrack", "MediaInfo", "choose_track", "concerns_audio", "not_media", "probe"]
 

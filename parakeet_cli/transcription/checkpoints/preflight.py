@@ -28,7 +28,7 @@ from parakeet_cli.errors import (
     ModelUntrusted,
     OutputUnwritable,
 )
-from parakeet_cli.transcription import nemo_config
+from parakeet_cli.transcription.checkpoints import nemo_config
 
 __all__ = ["CONFIG", "WEIGHTS", "Member", "NemoArchive", "extract", "inspect"]
 

@@ -15,11 +15,11 @@ import pytest
 from parakeet_cli.errors import AudioTooLong, DecodeTimeout, InputError, NotMedia
 from parakeet_cli.settings import DecodingSettings
 from parakeet_cli.transcript import Partial
-from parakeet_cli.transcription.audio import choose_track, decode, open_media, probe
-from parakeet_cli.transcription.ffmpeg import Ffmpeg, input_arguments
-from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Patience
-from parakeet_cli.transcription.inputs import FileMedia
-from tests.transcription.hostile import (
+from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
+from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, input_arguments
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
+from parakeet_cli.transcription.media.inputs import FileMedia
+from tests.transcription.media.hostile import (
     Maker,
     damaged,
     encrypted,

@@ -11,9 +11,9 @@ import pytest
 
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound
 from parakeet_cli.transcription import checkpoints
-from parakeet_cli.transcription.catalogue import DEFAULT, MODELS, Model, known, known_file
 from parakeet_cli.transcription.checkpoints import Places, find, identity, locate, on_disk, verify
-from tests.hub_server import COMMIT, Hub, running_hub
+from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model, known, known_file
+from tests.transcription.checkpoints.hub_server import COMMIT, Hub, running_hub
 
 CONTENT = hashlib.shake_256(b"weights").digest(100_000)
 TINY = "parakeet-tdt_ctc-110m"

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from parakeet_cli.errors import AudioTooLong, AudioTooShort, NotMedia
 from parakeet_cli.settings import SAMPLE_RATE, SHORTEST_AUDIO, DecodingSettings
 from parakeet_cli.transcript import Partial
-from parakeet_cli.transcription.ffmpeg import find_ffmpeg, input_arguments
-from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Messages, Patience
-from parakeet_cli.transcription.media_file import MediaFile, open_media
-from parakeet_cli.transcription.picture import picture_end
-from parakeet_cli.transcription.probe import (
+from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.media_file import MediaFile, open_media
+from parakeet_cli.transcription.media.picture import picture_end
+from parakeet_cli.transcription.media.probe import (
     AudioTrack,
     MediaInfo,
     choose_track,

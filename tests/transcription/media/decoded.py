@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.settings import DecodingSettings
-from parakeet_cli.transcription.audio import Decoding, MediaInfo, choose_track, decode, open_media, probe
-from parakeet_cli.transcription.inputs import FileMedia, Media
+from parakeet_cli.transcription.media.audio import Decoding, MediaInfo, choose_track, decode, open_media, probe
+from parakeet_cli.transcription.media.inputs import FileMedia, Media
 
 SETTINGS = DecodingSettings(no_progress_seconds=10)
 NOISE_SECONDS = 3.21

@@ -22,8 +22,8 @@ from parakeet_cli.errors import (
     UnreadableMedia,
     VanishedMedia,
 )
-from parakeet_cli.transcription.inputs import FileMedia, Media, StdinMedia, UrlMedia
-from parakeet_cli.transcription.media_download import OnDownload, fetch, public_address, write_all
+from parakeet_cli.transcription.media.download import OnDownload, fetch, public_address, write_all
+from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
 
 __all__ = ["MediaFile", "open_media", "spool_folder"]
 

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
-from parakeet_cli.transcription.ffmpeg import environment
+from parakeet_cli.transcription.media.ffmpeg import environment
 
 __all__ = ["FfmpegProcess", "Messages", "Patience"]
 

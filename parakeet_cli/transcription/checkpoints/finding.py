@@ -12,11 +12,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+import parakeet_cli
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound
-from parakeet_cli.transcription import downloads, hub
-from parakeet_cli.transcription.catalogue import MODELS, Model, known, known_file
-from parakeet_cli.transcription.downloads import SILENT, Watcher
-from parakeet_cli.transcription.hub import HubFile
+from parakeet_cli.transcription.checkpoints import downloads, hub
+from parakeet_cli.transcription.checkpoints.catalogue import MODELS, Model, known, known_file
+from parakeet_cli.transcription.checkpoints.downloads import SILENT, Watcher
+from parakeet_cli.transcription.checkpoints.hub import HubFile
 
 __all__ = ["Checkpoint", "Places", "find", "identity", "in_store", "locate", "on_disk", "verify"]
 
@@ -205,7 +206,7 @@ def _folder_name(repository: str) -> str:
 
 def _shipped(model: Model) -> Path | None:
     """In the wheel, or beside the package in a checkout; only what has no repository ships."""
-    package = Path(__file__).parents[1]
+    package = Path(parakeet_cli.__file__).parent
     paths = (folder / "models" / model.filename for folder in (package, package.parent))
     return next((path for path in paths if path.is_file()), None) if model.repository is None else None
 

@@ -18,10 +18,10 @@ from parakeet_cli.errors import (
     ModelUntrusted,
     OutputUnwritable,
 )
-from parakeet_cli.transcription import preflight
-from parakeet_cli.transcription.preflight import CONFIG, WEIGHTS, extract, inspect
+from parakeet_cli.transcription.checkpoints import preflight
+from parakeet_cli.transcription.checkpoints.preflight import CONFIG, WEIGHTS, extract, inspect
 
-DEMO = Path(__file__).parents[2] / "models" / "parakeet-tdt-demo.nemo"
+DEMO = Path(__file__).parents[3] / "models" / "parakeet-tdt-demo.nemo"
 SOUND = {
     "target": "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel",
     "encoder": {"_target_": "nemo.collections.asr.modules.ConformerEncoder", "d_model": 96},

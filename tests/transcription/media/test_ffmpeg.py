@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
-from parakeet_cli.transcription.ffmpeg import Ffmpeg, find_ffmpeg, input_arguments
-from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, find_ffmpeg, input_arguments
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
 
 QUICK = Patience(no_progress_seconds=0.4, kill_grace_seconds=0.3)
 
@@ -212,7 +212,7 @@ def test_our_death_ends_a_child_that_writes(tmp_path: Path, descriptor: int) -> 
     script = _script(tmp_path, "echo $$; exec yes")
     code = (
         "import os, sys\n"
-        "from parakeet_cli.transcription.ffmpeg_process import FfmpegProcess, Patience\n"
+        "from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience\n"
         "descriptor = os.open(os.devnull, os.O_RDONLY)\n"
         f"with FfmpegProcess([{script!r}], descriptor, Patience(30, 2)) as process:\n"
         "    print(next(process.output()).split()[0].decode(), flush=True); os.kill(os.getpid(), 9)\n"

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import InputError, MediaNotFound, UnreadableMedia
-from parakeet_cli.transcription.folders import expand_pattern, is_pattern, natural, walk
+from parakeet_cli.transcription.media.folders import expand_pattern, is_pattern, natural, walk
 
 __all__ = ["FileMedia", "Media", "Skipped", "StdinMedia", "UrlMedia", "find_media", "media_name"]
 

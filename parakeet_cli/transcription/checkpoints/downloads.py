@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Protocol
 
 from parakeet_cli.errors import DiskFull, ModelCorrupt, ModelNotFound, OutputUnwritable, ParakeetError
-from parakeet_cli.transcription import hub
-from parakeet_cli.transcription.hub import HubFile, Offer
+from parakeet_cli.transcription.checkpoints import hub
+from parakeet_cli.transcription.checkpoints.hub import HubFile, Offer
 
 __all__ = ["SILENT", "Receipt", "Watcher", "fetch", "leftovers", "read_receipt", "set_aside"]
 

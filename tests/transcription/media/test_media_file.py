@@ -16,15 +16,15 @@ from parakeet_cli.errors import (
     UnreadableMedia,
     VanishedMedia,
 )
-from parakeet_cli.transcription.audio import (
+from parakeet_cli.transcription.media.audio import (
     decode,
     open_media,
     probe,
 )
-from parakeet_cli.transcription.ffmpeg import Ffmpeg
-from parakeet_cli.transcription.inputs import FileMedia, StdinMedia, UrlMedia
-from tests.transcription.decoded import SETTINGS, decoded, noise_samples
-from tests.transcription.hostile import Maker, sine
+from parakeet_cli.transcription.media.ffmpeg import Ffmpeg
+from parakeet_cli.transcription.media.inputs import FileMedia, StdinMedia, UrlMedia
+from tests.transcription.media.decoded import SETTINGS, decoded, noise_samples
+from tests.transcription.media.hostile import Maker, sine
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

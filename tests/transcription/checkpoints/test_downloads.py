@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import DiskFull, ModelCorrupt, ModelNotFound, OutputUnwritable
-from parakeet_cli.transcription import downloads
-from parakeet_cli.transcription import hub as hub_module
-from parakeet_cli.transcription.downloads import Receipt, fetch, read_receipt
-from parakeet_cli.transcription.hub import HubFile
-from tests.hub_server import COMMIT, Hub, running_hub
+from parakeet_cli.transcription.checkpoints import downloads
+from parakeet_cli.transcription.checkpoints import hub as hub_module
+from parakeet_cli.transcription.checkpoints.downloads import Receipt, fetch, read_receipt
+from parakeet_cli.transcription.checkpoints.hub import HubFile
+from tests.transcription.checkpoints.hub_server import COMMIT, Hub, running_hub
 
 CONTENT = hashlib.shake_256(b"a checkpoint").digest(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -180,8 +180,8 @@ def test_a_folder_that_cannot_be_made_is_named(hub: Hub, tmp_path: Path) -> None
 
 def start_download(hub: Hub, folder: Path) -> subprocess.Popen[bytes]:
     program = (
-        "import sys; from pathlib import Path; from parakeet_cli.transcription.downloads import fetch;"
-        "from parakeet_cli.transcription.hub import HubFile;"
+        "import sys; from pathlib import Path; from parakeet_cli.transcription.checkpoints.downloads import fetch;"
+        "from parakeet_cli.transcription.checkpoints.hub import HubFile;"
         "fetch(HubFile('tiny', 'acme/tiny', 'tiny.nemo', 'main'), Path(sys.argv[1]), endpoint=sys.argv[2])"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(folder), hub.url])

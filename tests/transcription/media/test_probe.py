@@ -8,14 +8,14 @@ from parakeet_cli.errors import (
     NoAudioStream,
     NoSuchTrack,
 )
-from parakeet_cli.transcription.audio import (
+from parakeet_cli.transcription.media.audio import (
     AudioTrack,
     MediaInfo,
     choose_track,
 )
-from parakeet_cli.transcription.ffmpeg import Ffmpeg
-from tests.transcription.decoded import SETTINGS, decoded, noise_samples, probed
-from tests.transcription.hostile import Maker, picture, sine
+from parakeet_cli.transcription.media.ffmpeg import Ffmpeg
+from tests.transcription.media.decoded import SETTINGS, decoded, noise_samples, probed
+from tests.transcription.media.hostile import Maker, picture, sine
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import MediaNotFound, UnreadableMedia
-from parakeet_cli.transcription.inputs import (
+from parakeet_cli.transcription.media.inputs import (
     FileMedia,
     Media,
     Skipped,
@@ -234,7 +234,7 @@ def test_an_unreadable_file_is_a_failure(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_another_user_may_not_read_is_a_failure() -> None:
     script = (
         "import os, sys; os.chdir(sys.argv[1])\n"
-        "from parakeet_cli.transcription.inputs import find_media\n"
+        "from parakeet_cli.transcription.media.inputs import find_media\n"
         "os.setuid(65534)\n"
         "for item in find_media(['.'], recursive=True): print(getattr(item, 'is_failure', 'media'))\n"
     )
