@@ -11,7 +11,7 @@ import pytest
 
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound
 from parakeet_cli.transcription import checkpoints
-from parakeet_cli.transcription.checkpoints import Places, find, identity, locate, on_disk, verify
+from parakeet_cli.transcription.checkpoints import Places, find, finding, identity, locate, on_disk, verify
 from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model, known, known_file
 from tests.transcription.checkpoints.hub_server import COMMIT, Hub, running_hub
 
@@ -242,7 +242,7 @@ def test_a_user_without_a_home_gets_a_cache_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PARAKEET_CACHE_DIR")
-    monkeypatch.setattr(checkpoints, "user_cache_dir", lambda _: "~/.cache/parakeet")
+    monkeypatch.setattr(finding, "user_cache_dir", lambda _: "~/.cache/parakeet")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert Places().store == tmp_path / f"parakeet-{os.getuid()}" / "models"
 
@@ -269,7 +269,7 @@ def test_without_network_and_file_one_sentence_comes_within_seconds(offline: str
 
 def test_the_commit_of_a_branch_is_kept_for_the_next_download(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     unpinned = Model("free", "free.nemo", ("en",), "MIT", repository="acme/free")
-    monkeypatch.setattr(checkpoints, "known", lambda name: unpinned if name == "free" else None)
+    monkeypatch.setattr(finding, "known", lambda name: unpinned if name == "free" else None)
     hub.files["acme/free/free.nemo"] = CONTENT
     path = find("free", Places(endpoint=hub.url)).path
     path.unlink()
