@@ -1,0 +1,74 @@
+"""NeMo's own decoding, without our chunks: what ours is held against."""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from nemo.collections.asr.models import ASRModel
+from nemo.utils import logging
+from omegaconf import open_dict
+
+from benchmarks.decoding import FRAME_SECONDS
+from benchmarks.recordings import SpokenWord, Utterance
+from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.transcription.chunking import Samples
+
+__all__ = ["NemoReference"]
+
+
+class NemoReference:
+    """A checkpoint in NeMo, fp32, on the CPU, that decodes whole pieces of sound in one pass each."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        logging.setLevel(logging.ERROR)
+        self._model: Any = ASRModel.restore_from(str(checkpoint), map_location="cpu").eval()
+        self._model.preprocessor.featurizer.dither = 0.0  # the same sound gives the same features
+        self._model.preprocessor.featurizer.pad_to = 0
+        decoding = deepcopy(self._model.cfg.decoding)
+        with open_dict(decoding):
+            decoding.compute_timestamps = True
+        self._model.change_decoding_strategy(decoding, verbose=False)
+
+    def decode_utterances(
+        self, samples: Samples, utterances: Sequence[Utterance], batch_size: int = 8
+    ) -> list[SpokenWord]:
+        """Decode each stretch of a recording by itself; words in order, with times in the recording."""
+        words: dict[float, list[SpokenWord]] = {}
+        for batch in _batches(utterances, batch_size):
+            pieces = [samples[round(u.start * SAMPLE_RATE) : round(u.end * SAMPLE_RATE)] for u in batch]
+            for utterance, heard in zip(batch, self.decode(pieces), strict=True):
+                words[utterance.start] = [_shifted(word, utterance.start) for word in heard]
+        return [word for start in sorted(words) for word in words[start]]
+
+    @torch.inference_mode()
+    def decode(self, pieces: Sequence[Samples]) -> list[list[SpokenWord]]:
+        """Decode pieces as one batch with full attention; the words of each, in seconds from its start."""
+        lengths = torch.tensor([len(piece) for piece in pieces])
+        signal = torch.zeros(len(pieces), int(lengths.max()))
+        for row, piece in enumerate(pieces):
+            signal[row, : len(piece)] = torch.from_numpy(piece)
+        features, feature_lengths = self._model.preprocessor(input_signal=signal, length=lengths)
+        encoded, encoded_lengths = self._model.encoder(audio_signal=features, length=feature_lengths)
+        hypotheses = self._model.decoding.rnnt_decoder_predictions_tensor(
+            encoder_output=encoded, encoded_lengths=encoded_lengths, return_hypotheses=True
+        )
+        return [
+            [
+                SpokenWord(word["word"], word["start_offset"] * FRAME_SECONDS, word["end_offset"] * FRAME_SECONDS)
+                for word in hypothesis.timestamp["word"]
+            ]
+            for hypothesis in hypotheses
+        ]
+
+
+def _batches(utterances: Sequence[Utterance], size: int) -> Iterator[list[Utterance]]:
+    """Batches of like lengths, so that little is padded."""
+    by_length = sorted(utterances, key=lambda utterance: utterance.end - utterance.start)
+    for start in range(0, len(by_length), size):
+        yield by_length[start : start + size]
+
+
+def _shifted(word: SpokenWord, seconds: float) -> SpokenWord:
+    return SpokenWord(word.text, word.start + seconds, word.end + seconds)
