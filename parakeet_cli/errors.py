@@ -18,7 +18,6 @@
     │   ├── DecodeKilled         ffmpeg was killed from outside
     │   ├── DownloadFailed       a media URL could not be fetched
     │   ├── OutputExists         the output is there and is not ours
-    │   ├── OutputClaimed        another run is writing this output now
     │   ├── InvalidTranscript    a JSON file that is not one of our transcripts
     │   └── RecognitionFailed    the recognizer failed on this input only
     └── EngineError              about this machine: no input would succeed; the batch stops
@@ -108,10 +107,6 @@ class DownloadFailed(InputError, ConnectionError):
 
 class OutputExists(InputError, FileExistsError):
     code = "output_exists"
-
-
-class OutputClaimed(InputError):
-    code = "output_claimed"
 
 
 class InvalidTranscript(InputError, ValueError):

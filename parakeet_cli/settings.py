@@ -32,7 +32,7 @@ class OnCollision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DecodingSettings:
-    """Read by ``transcription.audio``. Times in seconds."""
+    """Read by ``transcription.media.audio``. Times in seconds."""
 
     track: int | str | None = None
     """1-based audio track, or a language tag such as ``eng``; None takes the default one."""

@@ -38,6 +38,10 @@ class Claims:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _byte(output))
         except (BlockingIOError, PermissionError):
             return False
+        except OSError as error:
+            _LOG.warning(
+                "Outputs cannot be claimed here (%s): other runs will not see what this one writes.", error.strerror
+            )
         return True
 
     def release(self, output: Path) -> None:

@@ -11,7 +11,9 @@ from parakeet_cli.errors import DiskFull, OutputUnwritable
 
 __all__ = ["check_writable", "remove_orphans", "write_atomically"]
 
-_PREFIX, _SUFFIX = ".parakeet-", ".tmp"
+_PREFIX, _PROBE_PREFIX, _SUFFIX = ".parakeet-", ".parakeet.probe-", ".tmp"
+_TRIES = 3
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -21,30 +23,49 @@ def write_atomically(path: Path, text: str) -> None:
     suffix), and is locked while it is written so that ``remove_orphans`` can tell it from one left behind.
     Raises ``DiskFull`` or ``OutputUnwritable``; then ``path`` is as it was.
     """
-    temporary = path.parent / f"{_PREFIX}{secrets.token_hex(4)}{_SUFFIX}"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    for left in reversed(range(_TRIES)):
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                file.write(text.encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.replace(path)
-            _sync_folder(path.parent)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+            _write(path, text.encode("utf-8"))
+        except (FileNotFoundError, BlockingIOError) as error:
+            # Another run took our file for an orphan in the moment before it was locked.
+            if not left or not path.parent.is_dir():
+                raise translated(error, path) from error
+        except OSError as error:
+            raise translated(error, path) from error
+        else:
+            return
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.parent / f"{_PREFIX}{secrets.token_hex(4)}{_SUFFIX}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _lock(file.fileno())
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise translated(error, path) from error
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
 
 
 def check_writable(folder: Path) -> None:
     """Make ``folder`` and try to create a file in it; raises ``OutputUnwritable`` before any work is done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f"{_PREFIX}{secrets.token_hex(4)}{_SUFFIX}"
+        probe = folder / f"{_PROBE_PREFIX}{secrets.token_hex(4)}{_SUFFIX}"
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         probe.unlink()
     except OSError as error:
@@ -58,7 +79,7 @@ def remove_orphans(folder: Path) -> int:
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # without locks nothing is called an orphan
                 path.unlink()
                 removed += 1
             finally:

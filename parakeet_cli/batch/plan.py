@@ -10,7 +10,7 @@ from parakeet_cli.errors import InputError, OutputExists, VanishedMedia
 from parakeet_cli.settings import OnCollision, TranscriptionSettings
 from parakeet_cli.transcription.pipeline import Recording
 
-__all__ = ["Destination", "Plan", "Task", "make_plan"]
+__all__ = ["Destination", "Plan", "Task", "make_plan", "not_ours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Task:
     recording: Recording
     outputs: dict[str, Path]
     key: Key | None
+    overwrite: bool = False
+    found: dict[Path, int | None] = field(default_factory=dict)
+    """When each output that stood there was last changed (ns), as the plan was made."""
 
 
 @dataclass(slots=True)
@@ -74,7 +77,8 @@ def make_plan(
             plan.failed.append((recording, error))
         else:
             if due:
-                plan.tasks.append(Task(recording, due, key))
+                found = {path: _changed(path) for path in due.values()}
+                plan.tasks.append(Task(recording, due, key, destination.overwrite, found))
             else:
                 plan.done.append(recording)
     return plan
@@ -97,11 +101,25 @@ def _refused(collisions: Sequence[Collision], policy: OnCollision) -> dict[int, 
 def _due(outputs: dict[str, Path], key: Key | None, journal: Journal, overwrite: bool) -> dict[str, Path]:
     """The outputs to write: all that are not there already from the same input, settings and checkpoint."""
     if overwrite:
+        if folders := [path for path in outputs.values() if path.is_dir()]:
+            raise OutputExists(f"{folders[0].name} is a folder; move it, or pass --output to write elsewhere.")
         return outputs
     states = {name: journal.state(path, key) for name, path in outputs.items()}
     if foreign := [outputs[name] for name, state in states.items() if state is State.FOREIGN]:
-        raise OutputExists(
-            f"{foreign[0].name} exists and is not as this tool wrote it; "
-            "pass --overwrite to replace it, or --output to write elsewhere."
-        )
+        raise not_ours(foreign[0])
     return {name: outputs[name] for name, state in states.items() if state is not State.DONE}
+
+
+def not_ours(path: Path) -> OutputExists:
+    """What is said of an output that is there and was not made from this input by us, or was changed since."""
+    return OutputExists(
+        f"{path.name} exists and is not what this tool wrote for this input; "
+        "pass --overwrite to replace it, or --output to write elsewhere."
+    )
+
+
+def _changed(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None

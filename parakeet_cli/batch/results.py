@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from parakeet_cli.batch.files import write_atomically
-from parakeet_cli.batch.journal import Journal
-from parakeet_cli.batch.plan import Task
+from parakeet_cli.batch.journal import Journal, State
+from parakeet_cli.batch.plan import Task, not_ours
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcript import Transcript
 
@@ -17,8 +17,12 @@ def write_results(
     """Write every output of the task, JSON last because a reader may take it as the sign that all are there.
 
     A transcript of damaged media is remembered as unfinished, so that the next run tries again and warns again.
-    Raises ``OutputUnwritable`` or ``DiskFull``; outputs written before that stay and are remembered.
+    Raises ``OutputExists`` if a file that is not ours has come there since the plan was made, ``OutputUnwritable`` or
+    ``DiskFull``; outputs written before that stay and are remembered.
     """
+    for path in task.outputs.values():
+        if not task.overwrite and journal.state(path, task.key) is State.FOREIGN:
+            raise not_ours(path)
     written = []
     try:
         for name, path in sorted(task.outputs.items(), key=lambda item: (item[0] == "json", item[0])):
@@ -26,4 +30,4 @@ def write_results(
             written.append(path)
     finally:
         if written:
-            journal.record(written, None if transcript.partial else task.key)
+            journal.record(written, task.key, complete=transcript.partial is None)

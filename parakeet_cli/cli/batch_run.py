@@ -140,6 +140,8 @@ def _destination(inputs: Sequence[str], manners: Manners) -> Destination:
     stdout = manners.output == "-" or (manners.output is None and list(inputs) == ["-"])
     if stdout and len(formats) > 1:
         raise typer.BadParameter("stdout takes one format; name one, or a folder.", param_hint="--format")
+    if stdout and manners.shared:
+        raise typer.BadParameter("runs can share files, not stdout; name a folder.", param_hint="--shared")
     folder = Path(manners.output).expanduser().absolute() if manners.output and not stdout else None
     return Destination(formats, folder, stdout, manners.on_collision, manners.overwrite)
 

@@ -13,7 +13,7 @@ from parakeet_cli.batch.results import write_results
 from parakeet_cli.cli.progress import Summary, Totals
 from parakeet_cli.cli.reporters import Reporter
 from parakeet_cli.cli.signals import interruptible
-from parakeet_cli.errors import InputError, NoAudioStream
+from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcript import Partial
 from parakeet_cli.transcription.ahead import Ahead
@@ -73,12 +73,13 @@ class Session:
         self._tasks = {task.recording.number: task for task in self.plan.tasks}
         signal_code = None
         try:
-            if self._tasks:
+            if self._tasks and not self._gives_up():
                 signal_code = self._transcribe()
-        except BrokenPipeError:
-            signal_code = EXIT_BROKEN_PIPE  # who reads stdout has left; results on disk would not be missed, these are
+        except _StdoutClosed:
+            signal_code = EXIT_BROKEN_PIPE
         finally:
-            self.summary.skipped += len(self._taken_elsewhere)
+            for number in self._taken_elsewhere:
+                self.leave_out(self.names[number], "another run has it")
             self.summary.wall_seconds = time.monotonic() - self.began
             self.reporter.close()
             self.reporter.summary(self.summary)
@@ -102,10 +103,15 @@ class Session:
         with interruptible(events.stop) as interruption, closing(events):
             for event in events:
                 self._handle(event)
-                if self.conduct.max_failures and self.summary.failed >= self.conduct.max_failures:
-                    self.reporter.warning(f"Stopped after {self.summary.failed} failed.")
+                if self._gives_up():
                     break
             return interruption.exit_code
+
+    def _gives_up(self) -> bool:
+        if self.conduct.max_failures and self.summary.failed >= self.conduct.max_failures:
+            self.reporter.warning(f"Stopped after {self.summary.failed} failed.")
+            return True
+        return False
 
     def _events(self) -> Iterator[Event]:
         yield from self.load().transcribe(self._recordings())
@@ -117,11 +123,20 @@ class Session:
                 yield task.recording
             else:
                 self._taken_elsewhere.append(task.recording.number)
+                self.totals.left_out(task.recording.number)
 
     def _claim(self, task: Task) -> bool:
-        return all(self.claims.take(path) for path in task.outputs.values()) and not self.journal.is_done(
-            task.outputs.values(), task.key
+        """Take the task unless another run has it, or has done it since the plan was made."""
+        paths = task.outputs.values()
+        taken = [path for path in paths if self.claims.take(path)]
+        done = self.journal.is_done(paths, task.key) and all(
+            path.stat().st_mtime_ns != task.found.get(path) for path in paths
         )
+        if len(taken) == len(paths) and not done:
+            return True
+        for path in taken:
+            self.claims.release(path)
+        return False
 
     def _handle(self, event: Event) -> None:
         number = event.recording
@@ -137,14 +152,17 @@ class Session:
             case Finished():
                 self._keep(event, name)
             case Failed(error=error):
-                self.totals.left_out(number)
-                if self._is_skip(error):
-                    self.summary.skipped += 1
-                    self.reporter.skipped(name, str(error))
-                else:
-                    self.summary.failed += 1
-                    self.reporter.failed(number, name, error.code, str(error))
-                self._print_in_order(number, "")
+                self._fail(number, name, error)
+
+    def _fail(self, number: int, name: str, error: InputError) -> None:
+        self.totals.left_out(number)
+        if self._is_skip(error):
+            self.summary.skipped += 1
+            self.reporter.skipped(name, str(error))
+        else:
+            self.summary.failed += 1
+            self.reporter.failed(number, name, error.code, str(error))
+        self._print_in_order(number, "")
 
     def _keep(self, event: Finished, name: str) -> None:
         transcript = event.transcript
@@ -154,7 +172,11 @@ class Session:
             text = self.conduct.writers[self.conduct.stdout_format].write(transcript, rtfx)
             self._print_in_order(event.recording, text)
         else:
-            write_results(task, transcript, rtfx, self.conduct.writers, self.journal)
+            try:
+                write_results(task, transcript, rtfx, self.conduct.writers, self.journal)
+            except OutputExists as error:
+                self._fail(event.recording, name, error)
+                return
         self.totals.ended(event.recording, transcript.duration)
         self.summary.done += 1
         self.summary.audio_seconds += transcript.duration
@@ -176,12 +198,19 @@ class Session:
         for waiting in sorted(self._tasks):
             if waiting not in self._unprinted:
                 break
-            sys.stdout.buffer.write(self._unprinted[waiting].encode())
-            sys.stdout.buffer.flush()
+            try:
+                sys.stdout.buffer.write(self._unprinted[waiting].encode())
+                sys.stdout.buffer.flush()
+            except BrokenPipeError as error:
+                raise _StdoutClosed from error
             del self._tasks[waiting], self._unprinted[waiting]
 
     def _is_skip(self, error: InputError) -> bool:
         return isinstance(error, NoAudioStream) and not self.conduct.require_audio
+
+
+class _StdoutClosed(Exception):
+    """Who read our results has left. What is still buffered for stdout has nowhere to go: see ``main._leave``."""
 
 
 def _warning(partial: Partial) -> str:

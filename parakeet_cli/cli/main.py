@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -12,6 +11,7 @@ from parakeet_cli import __version__
 from parakeet_cli.cli import doctor, models, transcribe
 from parakeet_cli.display import display
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.transcription.media.ffmpeg_process import end_all
 
 __all__ = ["app", "main"]
 
@@ -71,10 +71,16 @@ def report(error: ParakeetError) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End at once if a thread of ours is still at work: torch must not be torn down under it."""
-    with suppress(OSError):  # a closed stdout has nothing left to flush to
-        sys.stdout.flush()
-    sys.stderr.flush()
-    if threading.active_count() > 1:
+    """End at once where an orderly end would hurt: a thread of ours is still at work and must not have torch torn down
+    under it, a reader has left so that flushing at exit would fail, or unloading torch would cost seconds.
+    """
+    closed = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            closed = True
+    if closed or threading.active_count() > 1 or "torch" in sys.modules:
+        end_all()
         os._exit(code)
     sys.exit(code)

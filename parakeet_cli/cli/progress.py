@@ -52,7 +52,8 @@ class Totals:
         if not known:
             return None
         total = sum(self.durations.values())
-        left = sum(size for number, size in self.sizes.items() if number not in self.durations.keys() | self.excluded)
+        settled = self.durations.keys() | self.excluded
+        left = sum(size for number, size in self.sizes.items() if number not in settled)
         return total + left * (total / known)
 
     def ended(self, number: int, seconds: float) -> None:

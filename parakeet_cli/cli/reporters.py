@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -111,7 +111,7 @@ class PlainReporter:
             self._write(line)
 
     def _write(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
+        _tell(line)
 
 
 class EventLog:
@@ -180,7 +180,7 @@ class EventLog:
 
     def _event(self, kind: str, **facts: Any) -> None:
         text = json.dumps({"event": kind, **facts})  # ASCII only, so that no name can break a line or a reader
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
+        _tell(text)
 
 
 class RichReporter(PlainReporter):
@@ -307,6 +307,12 @@ def forwarded_warnings(reporter: Reporter) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
+
+
+def _tell(line: str) -> None:
+    """Nobody may be listening any more (``2>&1 | head``); the work goes on."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
 
 
 def _download_line(model: str, done: int, total: int) -> str:

@@ -2,11 +2,17 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from parakeet_cli.transcription.media.ffmpeg_process import end_all
+
 __all__ = ["Interruption", "interruptible"]
+
+_SHOW_CURSOR = b"\x1b[?25h"
+"""Progress bars hide it."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,6 +38,9 @@ def interruptible(stop: Callable[[], None]) -> Iterator[Interruption]:
 
     def handle(signum: int, _frame: FrameType | None) -> None:
         if interruption.signum is not None:
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+            end_all()
             os._exit(interruption.exit_code or 1)
         interruption.signum = signum
         stop()

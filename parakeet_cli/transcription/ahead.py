@@ -15,15 +15,14 @@ _SECONDS_TO_CLOSE = 1.0
 class Ahead(Generic[Item]):
     """Iterate over ``items`` as produced by a daemon thread that is at most ``size`` items ahead.
 
-    An exception of the producer is raised to the reader in its place. ``stop`` ends the iteration at once, from
-    any thread and also from a signal handler; the producer notices at its next item and closes its generator.
+    An exception of the producer is raised to the reader in its place.
     """
 
     def __init__(self, items: Iterable[Item], size: int) -> None:
         self._items = items
         self._ready: queue.SimpleQueue[tuple[str, Item | BaseException | None]] = queue.SimpleQueue()
         self._free = threading.Semaphore(size)
-        self._stopped = threading.Event()
+        self._stopped = False
         self._thread = threading.Thread(target=self._produce, daemon=True, name="ahead")
 
     def __iter__(self) -> Iterator[Item]:
@@ -31,6 +30,8 @@ class Ahead(Generic[Item]):
         try:
             while True:
                 kind, item = self._ready.get()
+                if self._stopped:
+                    return
                 if kind == "item":
                     self._free.release()
                     yield item  # type: ignore[misc] # the tag tells what the payload is
@@ -39,18 +40,22 @@ class Ahead(Generic[Item]):
                 else:
                     return
         finally:
-            self.stop()
-
-    def close(self) -> None:
-        """Stop, and give the producer a moment to clean up."""
-        self.stop()
-        self.join(_SECONDS_TO_CLOSE)
+            self._stopped = True
+            self._free.release()
 
     def stop(self) -> None:
-        """End the iteration; safe to call again."""
-        self._stopped.set()
-        self._free.release()
+        """Wake the reader and end its iteration at once; items that wait are dropped.
+
+        For signal handlers, which may interrupt any line of the reader: it takes no lock that the reader takes.
+        """
+        self._stopped = True
         self._ready.put(("stop", None))
+
+    def close(self) -> None:
+        """Stop, and give the producer a moment to close its generator."""
+        self.stop()
+        self._free.release()
+        self.join(_SECONDS_TO_CLOSE)
 
     def join(self, seconds: float) -> bool:
         """Wait until the producer has closed its generator; false if it has not within ``seconds``."""
@@ -63,7 +68,7 @@ class Ahead(Generic[Item]):
         try:
             for item in iterator:
                 self._free.acquire()
-                if self._stopped.is_set():
+                if self._stopped:
                     break
                 self._ready.put(("item", item))
             self._ready.put(("end", None))

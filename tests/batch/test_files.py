@@ -1,5 +1,7 @@
 import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,22 @@ def test_only_temporary_files_that_nobody_writes_are_orphans(tmp_path: Path) -> 
 def test_a_folder_is_made_and_left_empty_by_the_check(tmp_path: Path) -> None:
     check_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+_HAMMER = """
+import sys, time
+from pathlib import Path
+from parakeet_cli.batch.files import check_writable, remove_orphans, write_atomically
+folder = Path(sys.argv[1])
+until = time.monotonic() + 2
+while time.monotonic() < until:
+    check_writable(folder)
+    write_atomically(folder / f"{sys.argv[2]}.txt", "text")
+    remove_orphans(folder)
+"""
+
+
+def test_runs_that_start_together_do_not_take_each_others_files_for_orphans(tmp_path: Path) -> None:
+    runs = [subprocess.Popen([sys.executable, "-c", _HAMMER, tmp_path, str(number)]) for number in range(3)]
+    assert [run.wait(timeout=60) for run in runs] == [0, 0, 0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt", "2.txt"]

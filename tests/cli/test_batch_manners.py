@@ -426,6 +426,95 @@ class TestInterruption:
         assert tree(out) == expected
 
 
+def test_a_file_made_from_another_recording_is_never_replaced(parakeet: Command) -> None:
+    for name, word in (("x/talk.wav", "one"), ("y/talk.wav", "two")):
+        (parakeet.folder / name).parent.mkdir()
+        write_wav(parakeet.folder / name, beeps([word]))
+    assert parakeet("transcribe", "x/talk.wav", "-f", "txt", "-o", "out").returncode == 0
+    refused = parakeet("transcribe", "y/talk.wav", "-f", "txt", "-o", "out")
+    assert refused.returncode == 3
+    assert "output_exists" in refused.stderr
+    assert (parakeet.folder / "out/talk.txt").read_text() == "one\n"
+
+
+def test_a_second_recording_from_stdin_does_not_replace_the_first(parakeet: Command, tmp_path: Path) -> None:
+    first, second = (write_wav(tmp_path / f"{word}.wav", beeps([word])).read_bytes() for word in ("one", "two"))
+    assert parakeet("transcribe", "-", "-f", "txt", "-o", "out", stdin=first).returncode == 0
+    assert parakeet("transcribe", "-", "-f", "txt", "-o", "out", stdin=second).returncode == 3
+    assert (parakeet.folder / "out/stdin.txt").read_text() == "one\n"
+
+
+def test_a_file_that_appears_while_its_recording_is_transcribed_is_kept(parakeet: Command) -> None:
+    folder_of(parakeet, 3)
+    running = parakeet.start(
+        "transcribe", ".", "-f", "txt", "-o", "out", "--log-format", "json", "--batch-size", "1", BEEP_SECONDS="0.7"
+    )
+    assert running.stderr is not None
+    while json.loads(running.stderr.readline())["event"] != "finished":
+        pass
+    mine = parakeet.folder / "out/0002.txt"
+    mine.write_text("my own work")
+    events = [json.loads(line) for line in running.stderr]
+    running.communicate(timeout=30)
+    assert running.returncode == 3
+    assert [event["code"] for event in events if event["event"] == "failed"] == ["output_exists"]
+    assert mine.read_text() == "my own work"
+
+
+def test_a_folder_in_the_place_of_an_output_fails_that_file_only(parakeet: Command) -> None:
+    folder_of(parakeet, 2)
+    (parakeet.folder / "0000.txt").mkdir()
+    done = parakeet("transcribe", ".", "-f", "txt", "--overwrite")
+    assert done.returncode == 3
+    assert (parakeet.folder / "0001.txt").read_text() == "one two\n"
+
+
+def test_a_reader_of_stderr_that_leaves_does_not_stop_the_batch(parakeet: Command) -> None:
+    folder_of(parakeet, 6)
+    line = " ".join([sys.executable, "-m", "tests.beeping", "transcribe", ".", "-o", "out", "--batch-size", "1"])
+    done = subprocess.run(
+        ["bash", "-c", f"{line} 2>&1 | head -1; exit ${{PIPESTATUS[0]}}"],
+        cwd=parakeet.folder,
+        env=parakeet.environment | {"BEEP_SECONDS": "0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert len(list((parakeet.folder / "out").iterdir())) == 6
+
+
+def test_a_journal_that_cannot_grow_is_said_once_and_the_batch_goes_on(parakeet: Command, tmp_path: Path) -> None:
+    folder_of(parakeet, 4)
+    assert parakeet("transcribe", "0000.wav", "-o", "out").returncode == 0
+    size = (tmp_path / "state/journal.sqlite3").stat().st_size
+
+    def no_larger_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
+
+    done = subprocess.run(
+        parakeet.line("transcribe", ".", "-o", "out"),
+        cwd=parakeet.folder,
+        env=parakeet.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=no_larger_files,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("The journal cannot be used any more") == 1
+    assert len(list((parakeet.folder / "out").iterdir())) == 4
+
+
+def test_runs_that_share_a_batch_do_all_of_it_again_when_asked_to_overwrite(parakeet: Command) -> None:
+    folder_of(parakeet, 3)
+    assert parakeet("transcribe", ".", "-o", "out").returncode == 0
+    again = parakeet("transcribe", ".", "-o", "out", "--shared", "--overwrite")
+    assert again.stderr.splitlines()[-1].startswith("3 ok, 0 failed, 0 skipped")
+    assert parakeet("transcribe", ".", "-o", "-", "--shared", "-f", "txt").returncode == 2
+
+
 def test_an_orphaned_temporary_file_is_removed(parakeet: Command) -> None:
     folder_of(parakeet, 1)
     out = parakeet.folder / "out"

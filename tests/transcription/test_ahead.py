@@ -1,3 +1,4 @@
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ def test_stopping_wakes_the_reader_and_closes_the_generator() -> None:
     assert list(ahead) == [0]
     assert time.monotonic() - began < 2
     hold.set()
+    ahead.close()
     assert ahead.join(2)
     assert closed.is_set()
 
@@ -67,3 +69,17 @@ def test_a_reader_that_leaves_early_frees_a_producer_that_waits_for_room() -> No
     for _ in ahead:
         break
     assert ahead.join(2)
+
+
+def test_stopping_from_a_signal_handler_never_waits_for_the_reader() -> None:
+    """The handler may run inside any call of the reader; a lock that both take would hang them."""
+    for _ in range(30):
+        ahead = Ahead(iter(range(100_000)), size=2)
+        before = signal.signal(signal.SIGALRM, lambda *_, ahead=ahead: ahead.stop())
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0003)
+        try:
+            assert sum(1 for _ in ahead) < 100_000
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert ahead.join(5)

@@ -1,11 +1,12 @@
 """Any media → a stream of 16 kHz mono samples, with ffmpeg; and an account of what could not be decoded."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.errors import AudioTooLong, AudioTooShort, NotMedia
+from parakeet_cli.errors import AudioTooLong, AudioTooShort, DecodeKilled, NotMedia
 from parakeet_cli.settings import SAMPLE_RATE, SHORTEST_AUDIO, DecodingSettings
 from parakeet_cli.transcript import Partial
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
@@ -61,9 +62,11 @@ class Decoding:
     Iterating raises:
         NotMedia: nothing could be decoded.
         AudioTooShort: under 80 ms, before any block.
-        AudioTooLong: in place of the block that would pass ``settings.max_duration``.
+        AudioTooLong: in place of the block that would pass ``settings.max_duration``; before any block if the
+            container claims over 2 s more than that.
         ChangedMedia: the file changed meanwhile.
-        DecodeTimeout, DecodeKilled, FfmpegMissing: as ``FfmpegProcess`` and ``find_ffmpeg``.
+        DecodeKilled: ffmpeg was killed from outside twice; after the first time it was started again.
+        DecodeTimeout, FfmpegMissing: as ``FfmpegProcess`` and ``find_ffmpeg``.
     """
 
     def __init__(self, file: MediaFile, info: MediaInfo, track: AudioTrack, settings: DecodingSettings) -> None:
@@ -83,16 +86,39 @@ class Decoding:
         return max(0.0, end - self._settings.start)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        messages = Messages(concerns_audio)
-        with FfmpegProcess(self._command(), self._file.descriptor, self._patience(), messages) as process:
-            lead = _lead(self._track.start_offset, self._info.duration)
-            for block in _equal_blocks(self._window(_after_silence(lead, process.output()))):
-                self._count(block, process)
-                yield np.frombuffer(block, dtype="<i2").astype(np.float32) / np.float32(32768)
+        self._check_claim()
+        try:
+            process = yield from self._run_ffmpeg()
+        except DecodeKilled:
+            process = yield from self._run_ffmpeg()
         self._file.check_unchanged()
         if not self.seconds:
             raise self._nothing(process)
         self.partial = self._missing(process)
+
+    def _check_claim(self) -> None:
+        limit, claimed = self._settings.max_duration, self.expected_seconds
+        if limit is None or claimed is None or self._info.is_estimate or claimed <= limit + _TOLERATED_SECONDS:
+            return
+        raise AudioTooLong(
+            f"{self._file.name} claims {claimed:g} s of sound, the limit is {limit:g} s; raise it or set an end."
+        )
+
+    def _run_ffmpeg(self) -> Generator[NDArray[np.float32], None, FfmpegProcess]:
+        """Yield the blocks from where a run that was killed stopped: after a whole second, as only the last is shorter.
+
+        What ffmpeg decodes is the same each time.
+        """
+        messages = Messages(concerns_audio)
+        with FfmpegProcess(self._command(), self._file.descriptor, self._patience(), messages) as process:
+            for block in islice(self._blocks(process), round(self.seconds), None):
+                self._count(block, process)
+                yield np.frombuffer(block, dtype="<i2").astype(np.float32) / np.float32(32768)
+        return process
+
+    def _blocks(self, process: FfmpegProcess) -> Iterator[bytes]:
+        lead = _lead(self._track.start_offset, self._info.duration)
+        return _equal_blocks(self._window(_after_silence(lead, process.output())))
 
     def _command(self) -> list[str]:
         return [

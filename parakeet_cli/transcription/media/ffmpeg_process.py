@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
 from parakeet_cli.transcription.media.ffmpeg import environment
 
-__all__ = ["FfmpegProcess", "Messages", "Patience"]
+__all__ = ["FfmpegProcess", "Messages", "Patience", "end_all"]
 
 _LIMITS = {
     "RLIMIT_AS": (1 << 30, 1 << 30),
@@ -30,6 +32,8 @@ _LIMITS = {
 _READ_BYTES = 1 << 16
 _LONGEST_LINE = 4096
 _TAIL_BYTES = 8192
+_LONGEST_START = 0.1
+"""Seconds that ``end_all`` waits for a child that another thread is just starting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class FfmpegProcess:
     """A context in which one ffmpeg reads ``descriptor``; leaving it ends ffmpeg, whatever state it is in.
 
     The descriptor's offset is moved: one process at a time on each. Raises ``FfmpegMissing`` where the
-    command cannot be started.
+    command cannot be started, ``DecodeKilled`` after ``end_all``.
     """
 
     def __init__(
@@ -107,12 +111,16 @@ class FfmpegProcess:
         self._since = 0.0
 
     def __enter__(self) -> "FfmpegProcess":
-        self._folder = tempfile.TemporaryDirectory(prefix="parakeet-")
-        try:
-            self._process = _start(self._command, self._descriptor, self._folder.name)
-        except BaseException:
-            self._folder.cleanup()
-            raise
+        with _children.starting:
+            if _children.are_ended:
+                raise DecodeKilled("No ffmpeg is started any more, as parakeet is ending; run it again.")
+            self._folder = tempfile.TemporaryDirectory(prefix="parakeet-")
+            try:
+                self._process = _start(self._command, self._descriptor, self._folder.name)
+            except BaseException:
+                self._folder.cleanup()
+                raise
+            _children.live.add(self)
         return self
 
     def __exit__(
@@ -123,7 +131,15 @@ class FfmpegProcess:
             if pipe is not None:
                 pipe.close()
         _end(self._process, self._patience.kill_grace_seconds)
-        self._folder.cleanup()
+        self._forget()
+
+    def kill(self) -> None:
+        """End it without grace and without waiting, from any thread; whoever is in the context sees it ended."""
+        if self._process.returncode is None:  # else its number may be another's by now
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(OSError):
+            self._folder.cleanup()
 
     def output(self) -> Iterator[bytes]:
         """Yield stdout as it comes, up to 64 KiB at a time, until ffmpeg has ended.
@@ -180,11 +196,46 @@ class FfmpegProcess:
             code = self._process.wait(self._patience.no_progress_seconds)
         except subprocess.TimeoutExpired as error:
             raise DecodeTimeout("ffmpeg closed its output and did not end; it was stopped.") from error
+        self._forget()
         self.exit_code = code
         if code == -signal.SIGKILL:
             raise DecodeKilled("ffmpeg was killed from outside, as when memory runs out; try again with more of it.")
         if code == -signal.SIGXCPU:
             raise DecodeTimeout("ffmpeg used up its processor time; the file is probably damaged.")
+
+    def _forget(self) -> None:
+        """Once it is reaped."""
+        _children.live.discard(self)
+        self._folder.cleanup()
+
+
+def end_all() -> None:
+    """Kill every ffmpeg with its children, remove their folders and let none start again; then ``os._exit`` may come.
+
+    Waits 0.1 s at most. Safe to call again, from any thread and from a signal handler, whatever the others do.
+    """
+    _children.are_ended = True
+    is_held = _children.starting.acquire(timeout=_LONGEST_START)
+    try:
+        for process in _children.live.copy():
+            process.kill()
+    finally:
+        if is_held:
+            _children.starting.release()
+
+
+@dataclass(slots=True)
+class _Children:
+    """Those of this whole process. The set is changed and copied in single steps of the interpreter."""
+
+    live: set[FfmpegProcess] = field(default_factory=set)
+    """Not reaped yet."""
+    starting: threading.RLock = field(default_factory=threading.RLock)
+    """Held from the first trace of a child until it is in ``live``; a signal handler may interrupt its holder."""
+    are_ended: bool = False
+
+
+_children = _Children()
 
 
 def _start(command: Sequence[str], descriptor: int, folder: str) -> subprocess.Popen[bytes]:

@@ -49,10 +49,6 @@ class Skipped:
     path: str
     reason: InputError | str
 
-    @property
-    def is_failure(self) -> bool:
-        return isinstance(self.reason, InputError)
-
 
 def find_media(arguments: Sequence[str], *, recursive: bool) -> Iterator[Media | Skipped]:
     """Yield what the arguments name, in their order, each file, URL and stdin once.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from parakeet_cli.display import display
-from parakeet_cli.errors import DecodeTimeout, InputError, NoAudioStream, NoSuchTrack, NotMedia
+from parakeet_cli.errors import DecodeKilled, DecodeTimeout, InputError, NoAudioStream, NoSuchTrack, NotMedia
 from parakeet_cli.settings import DecodingSettings
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
 from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
@@ -65,33 +65,13 @@ def probe(file: MediaFile, settings: DecodingSettings = _DEFAULTS) -> MediaInfo:
     Raises:
         NotMedia: ffmpeg cannot read it, or its format is not one that we let it read.
         NoAudioStream: it has a picture and no sound.
-        DecodeTimeout, DecodeKilled, FfmpegMissing: as ``FfmpegProcess`` and ``find_ffmpeg``.
+        DecodeKilled: ffmpeg was killed from outside twice; after the first time it was started again.
+        DecodeTimeout, FfmpegMissing: as ``FfmpegProcess`` and ``find_ffmpeg``.
     """
-    banner = _Banner()
-    messages = Messages(banner.read)
-    patience = Patience(settings.no_progress_seconds, settings.kill_grace_seconds)
     try:
-        starts = _first_times(file, messages, patience, banner)
-    except DecodeTimeout:
-        if not banner.is_complete:
-            raise
-        starts = {}  # a track without packets makes ffmpeg read a large file to its end
-    if not banner.tracks:
-        raise _no_audio(file, banner, messages)
-    tracks = sorted(banner.tracks.values(), key=lambda track: track.stream)
-    return MediaInfo(
-        duration=banner.duration,
-        tracks=tuple(
-            replace(
-                track,
-                index=index,
-                start_offset=float(starts[index] - banner.start) if index in starts else 0.0,
-            )
-            for index, track in enumerate(tracks)
-        ),
-        is_estimate=banner.is_estimate,
-        has_video=banner.has_video,
-    )
+        return _ask(file, settings)
+    except DecodeKilled:
+        return _ask(file, settings)
 
 
 def choose_track(info: MediaInfo, wanted: int | str | None) -> AudioTrack:
@@ -123,6 +103,34 @@ def concerns_audio(line: str) -> bool:
 def not_media(file: MediaFile, messages: Messages) -> NotMedia:
     said = _WHERE.sub("", messages.tail[-1]) if messages.tail else "no sound found"
     return NotMedia(f"{file.name} is no audio or video that can be read; ffmpeg says: {display(said)}")
+
+
+def _ask(file: MediaFile, settings: DecodingSettings) -> MediaInfo:
+    banner = _Banner()
+    messages = Messages(banner.read)
+    patience = Patience(settings.no_progress_seconds, settings.kill_grace_seconds)
+    try:
+        starts = _first_times(file, messages, patience, banner)
+    except DecodeTimeout:
+        if not banner.is_complete:
+            raise
+        starts = {}  # a track without packets makes ffmpeg read a large file to its end
+    if not banner.tracks:
+        raise _no_audio(file, banner, messages)
+    tracks = sorted(banner.tracks.values(), key=lambda track: track.stream)
+    return MediaInfo(
+        duration=banner.duration,
+        tracks=tuple(
+            replace(
+                track,
+                index=index,
+                start_offset=float(starts[index] - banner.start) if index in starts else 0.0,
+            )
+            for index, track in enumerate(tracks)
+        ),
+        is_estimate=banner.is_estimate,
+        has_video=banner.has_video,
+    )
 
 
 @dataclass(slots=True)

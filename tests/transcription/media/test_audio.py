@@ -132,6 +132,32 @@ def test_more_than_the_limit_is_refused_before_it_is_given_out(ffmpeg_build: Ffm
     assert len(samples) == 32_000
 
 
+def test_a_file_that_claims_more_than_the_limit_is_refused_before_it_is_decoded(
+    ffmpeg_build: Ffmpeg, make: Maker
+) -> None:
+    path = make("ten.flac", *sine(10), "-c:a", "flac")
+    for settings in (
+        replace(SETTINGS, max_duration=7.9),
+        replace(SETTINGS, max_duration=3.9, start=4.0),
+        replace(SETTINGS, max_duration=3.9, start=1.0, end=7.0),
+    ):
+        with opened(path, settings) as decoding, pytest.raises(AudioTooLong, match="claims"):
+            next(iter(decoding))
+    samples, _ = decoded(path, replace(SETTINGS, max_duration=3.0, start=1.0, end=4.0))
+    assert len(samples) == 48_000
+
+
+def test_an_estimate_of_the_length_refuses_nothing(ffmpeg_build: Ffmpeg, make: Maker) -> None:
+    loud = "sine=d=20,volume='if(lt(t,2),1,0)':eval=frame"
+    path = make("loud_start.mp3", "-f", "lavfi", "-i", loud, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0")
+    info = probed(path)
+    assert info.is_estimate
+    assert info.duration is not None
+    assert info.duration > 24
+    samples, _ = decoded(path, replace(SETTINGS, max_duration=21.0))
+    assert len(samples) / 16_000 == pytest.approx(20, abs=0.2)
+
+
 @pytest.mark.parametrize(
     ("name", "codec"),
     [
@@ -255,14 +281,67 @@ def test_an_ffmpeg_that_fails_is_told_as_what_it_is(
     assert "\x1b" not in str(caught.value)
 
 
+def test_an_ffmpeg_killed_once_is_started_again_and_no_sample_is_given_out_twice(
+    tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sound").write_bytes(noise_pcm())
+    first = f"mkdir {tmp_path}/first 2>/dev/null && head -c 80000 {tmp_path}/sound && echo bad >&2 && kill -9 $$"
+    decoding = _with_fake(tmp_path, monkeypatch, noise, f"{first}\ncat {tmp_path}/sound")
+    np.testing.assert_array_equal(np.concatenate(list(decoding)), noise_samples())
+    assert (tmp_path / "first").exists()
+    assert decoding.seconds == 3.21
+    assert decoding.partial is None
+
+
+def test_an_ffmpeg_killed_before_its_first_sample_is_started_again(
+    tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sound").write_bytes(noise_pcm())
+    first = f"mkdir {tmp_path}/first 2>/dev/null && kill -9 $$"
+    decoding = _with_fake(tmp_path, monkeypatch, noise, f"{first}\ncat {tmp_path}/sound")
+    assert [len(block) for block in decoding] == [16_000, 16_000, 16_000, 3360]
+
+
+def test_an_ffmpeg_killed_twice_is_not_started_a_third_time(
+    tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    decoding = _with_fake(tmp_path, monkeypatch, noise, f"mkdir {runs}/$$; head -c 80000 /dev/zero; kill -9 $$")
+    given = []
+    with pytest.raises(DecodeKilled):
+        for block in decoding:
+            given.append(len(block))
+    assert given == [16_000, 16_000]
+    assert len(list(runs.iterdir())) == 2
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_probe_that_was_killed_is_made_once_more(
+    tmp_path: Path, noise: Path, monkeypatch: pytest.MonkeyPatch, ffmpeg_build: Ffmpeg, always: bool
+) -> None:
+    condition = "true" if always else f"mkdir {tmp_path}/first 2>/dev/null"
+    _fake(tmp_path, monkeypatch, f'{condition} && kill -9 $$\nexec {ffmpeg_build.path} "$@"')
+    if always:
+        with pytest.raises(DecodeKilled):
+            probed(noise)
+    else:
+        assert probed(noise).duration == 3.21
+
+
 def _with_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: Path, body: str) -> Decoding:
-    script = tmp_path / "fake-ffmpeg"
-    script.write_text(f'#!/bin/sh\ncase "$*" in -protocols) echo "ffmpeg version 8.0" >&2; exit;; esac\n{body}\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PARAKEET_FFMPEG", str(script))
+    _fake(tmp_path, monkeypatch, body)
     settings = DecodingSettings(no_progress_seconds=0.4, kill_grace_seconds=0.3, max_duration=60)
     track = AudioTrack(0, 0, None, "pcm_s16le", True, None)
     return _Open(media, MediaInfo(3.21, (track,)), track, settings)
+
+
+def _fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    script = tmp_path / "fake-ffmpeg"
+    answer = 'echo "ffmpeg version 8.0" >&2; printf "Input:\\n  fd\\nOutput:\\n"; exit'
+    script.write_text(f'#!/bin/sh\ncase "$*" in -protocols) {answer};; esac\n{body}\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PARAKEET_FFMPEG", str(script))
 
 
 class _Open(Decoding):

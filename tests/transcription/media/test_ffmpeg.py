@@ -221,3 +221,104 @@ def test_our_death_ends_a_child_that_writes(tmp_path: Path, descriptor: int) -> 
     ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, check=False)
     assert ended.returncode == -signal.SIGKILL
     assert _is_gone(int(ended.stdout))
+
+
+_RUNS_UNTIL_ENDED = """
+import os, sys, threading, time
+from parakeet_cli.errors import DecodeKilled
+from parakeet_cli.transcription.media import ffmpeg_process
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience, end_all
+
+def decode():
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    while True:
+        try:
+            with FfmpegProcess([sys.argv[1]], descriptor, Patience(30, 30)) as process:
+                for _ in process.output():
+                    pass
+        except DecodeKilled:
+            pass  # and again, as who retries does
+
+for _ in range(int(sys.argv[2])):
+    threading.Thread(target=decode, daemon=True).start()
+"""
+_MARKS_ITSELF = "mkdir {folder}/$$; sleep 100 & mkdir {folder}/$!; wait"
+"""Writes nothing; its number, and that of a child of its own, become names, as it may write no file."""
+
+
+def _end_all_after(
+    tmp_path: Path, threads: int, then: str, marked: str = _MARKS_ITSELF
+) -> "tuple[subprocess.CompletedProcess[str], list[int]]":
+    """In a process of its own: what it said, and the numbers of the children that it had, now or a moment later."""
+    (tmp_path / "temporary").mkdir(exist_ok=True)
+    started = tmp_path / "started"
+    started.mkdir(exist_ok=True)
+    script = _script(tmp_path, marked.format(folder=started))
+    ended = subprocess.run(
+        [sys.executable, "-c", _RUNS_UNTIL_ENDED + then, script, str(threads), str(started)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
+        timeout=20,
+        check=False,
+    )
+    time.sleep(0.3)
+    return ended, [int(path.name) for path in started.iterdir()]
+
+
+def test_all_that_wait_silently_are_ended_at_once_and_leave_no_folder(tmp_path: Path) -> None:
+    then = (
+        "while len(os.listdir(sys.argv[3])) < 6: time.sleep(0.01)\n"
+        "began = time.monotonic(); end_all(); end_all(); print(time.monotonic() - began, flush=True); os._exit(5)\n"
+    )
+    ended, children = _end_all_after(tmp_path, 3, then)
+    assert ended.returncode == 5, ended.stderr
+    assert float(ended.stdout) < 0.2
+    assert len(children) == 6
+    assert all(_is_gone(pid) for pid in children)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 3, 8, 20])
+def test_none_slips_through_that_is_just_being_started(tmp_path: Path, milliseconds: int) -> None:
+    ended, children = _end_all_after(
+        tmp_path, 8, f"time.sleep({milliseconds / 1000}); end_all(); os._exit(5)\n", "mkdir {folder}/$$; exec sleep 100"
+    )
+    assert ended.returncode == 5, ended.stderr
+    assert all(_is_gone(pid) for pid in children)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_none_is_started_after_all_were_ended(tmp_path: Path) -> None:
+    then = "end_all(); threading.Thread(target=decode, daemon=True).start(); time.sleep(0.3); os._exit(5)\n"
+    ended, children = _end_all_after(tmp_path, 0, then)
+    assert ended.returncode == 5, ended.stderr
+    assert children == []
+
+
+def test_a_child_that_ended_by_itself_is_forgotten_as_its_number_may_be_anothers(tmp_path: Path) -> None:
+    then = (
+        "descriptor = os.open(os.devnull, os.O_RDONLY)\n"
+        "killed = []\n"
+        "os.killpg = lambda *call: killed.append(call)\n"
+        "with FfmpegProcess([sys.argv[1]], descriptor, Patience(30, 30)) as process:\n"
+        "    list(process.output())\n"
+        "    end_all()\n"
+        "end_all(); print(killed, flush=True)\n"
+    )
+    ended, _ = _end_all_after(tmp_path, 0, then, "true")
+    assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
+
+
+def test_a_signal_handler_may_end_all_while_its_own_thread_is_starting_one(tmp_path: Path) -> None:
+    """It interrupts whoever holds the lock, which must not wait for itself."""
+    then = (
+        "import signal\n"
+        "signal.signal(signal.SIGALRM, lambda *_: (end_all(), os._exit(5)))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+        "with ffmpeg_process._children.starting: time.sleep(5)\n"
+    )
+    began = time.monotonic()
+    ended, _ = _end_all_after(tmp_path, 0, then)
+    assert ended.returncode == 5, ended.stderr
+    assert time.monotonic() - began < 4

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.errors import MediaNotFound, UnreadableMedia
+from parakeet_cli.errors import InputError, MediaNotFound, UnreadableMedia
 from parakeet_cli.transcription.media.inputs import (
     FileMedia,
     Media,
@@ -87,7 +87,6 @@ def test_a_missing_file_is_a_failure_and_the_rest_goes_on(tmp_path: Path) -> Non
     _touch(tmp_path, "a.mp3")
     missing, found = _find(tmp_path / "no\x1b.mp3", tmp_path / "a.mp3")
     assert isinstance(missing, Skipped)
-    assert missing.is_failure
     assert isinstance(missing.reason, MediaNotFound)
     assert "\\x1b" in str(missing.reason)
     assert found == FileMedia(tmp_path / "a.mp3")
@@ -165,7 +164,10 @@ def test_a_list_is_read_relative_to_its_folder_first(tmp_path: Path, monkeypatch
         UrlMedia("https://x/y.mp3"),
         FileMedia(tmp_path / "lists/@d.mp3"),
     ]
-    assert [item.is_failure for item in found[5:] if isinstance(item, Skipped)] == [True, True]
+    nested, gone = found[5:]
+    for item in (nested, gone):
+        assert isinstance(item, Skipped)
+        assert isinstance(item.reason, MediaNotFound)
 
 
 @pytest.mark.parametrize("name", ["gone.txt", "folder", "pipe"])
@@ -174,7 +176,7 @@ def test_a_list_that_cannot_be_read_is_a_failure(tmp_path: Path, name: str) -> N
     os.mkfifo(tmp_path / "pipe")
     (found,) = _find(f"@{tmp_path / name}")
     assert isinstance(found, Skipped)
-    assert found.is_failure
+    assert isinstance(found.reason, InputError)
 
 
 def test_what_only_looks_like_media_in_a_folder_is_skipped_with_a_reason(tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ def test_what_only_looks_like_media_in_a_folder_is_skipped_with_a_reason(tmp_pat
     }
     assert reasons["fifo.mp3"] == "a named pipe"
     assert reasons["socket.mp3"] == "a socket"
-    assert not any(item.is_failure for item in found if isinstance(item, Skipped))
+    assert all(isinstance(item.reason, str) for item in found if isinstance(item, Skipped))
     assert set(_reasons(deep)) == set(reasons) - {"folder.mp3"} | {"self", "away"}
 
 
@@ -236,7 +238,7 @@ def test_what_another_user_may_not_read_is_a_failure() -> None:
         "import os, sys; os.chdir(sys.argv[1])\n"
         "from parakeet_cli.transcription.media.inputs import find_media\n"
         "os.setuid(65534)\n"
-        "for item in find_media(['.'], recursive=True): print(getattr(item, 'is_failure', 'media'))\n"
+        "for item in find_media(['.'], recursive=True): print(type(getattr(item, 'reason', item)).__name__)\n"
     )
     # Not tmp_path, whose parents are closed to others.
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
@@ -247,7 +249,7 @@ def test_what_another_user_may_not_read_is_a_failure() -> None:
         (folder / "closed").chmod(0)
         command = [sys.executable, "-c", script, name]
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["media", "True", "True"]
+    assert answer.stdout.split() == ["FileMedia", "UnreadableMedia", "UnreadableMedia"]
 
 
 @pytest.mark.parametrize(
