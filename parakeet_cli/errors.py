@@ -30,7 +30,8 @@
         ├── FfmpegMissing
         ├── OutputUnwritable     the output folder cannot be written
         │   └── DiskFull
-        └── DeviceUnavailable    the asked device is not here
+        ├── DeviceUnavailable    the asked device is not here
+        └── EngineFailed         out of memory, or a card failed
 
 ``code`` is stable and meant for programs; the message is one sentence: what is wrong, then what to do.
 ``exit_code`` is the process's exit status when the error ends it (``docs/cli.md`` lists them).
@@ -166,3 +167,7 @@ class DiskFull(OutputUnwritable):
 class DeviceUnavailable(EngineError, RuntimeError):
     code = "device_unavailable"
     exit_code = 8
+
+
+class EngineFailed(EngineError, RuntimeError):
+    code = "engine_failed"

@@ -81,7 +81,7 @@ class BatchSettings:
     """Read by ``transcription.batching``."""
 
     batch_size: int | None = None
-    """Chunks a batch; None lets the recognizer's device decide."""
+    """Chunks a batch; None lets the recognizer decide, by its device and the length of a chunk."""
 
 
 @dataclass(frozen=True, slots=True)

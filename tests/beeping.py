@@ -1,15 +1,17 @@
 """``parakeet`` with the recognizer that hears beeps, as a process of its own: ``python -m tests.beeping transcribe …``.
 
-``BEEP_SECONDS`` makes each batch take that long.
+``BEEP_SECONDS`` makes each batch take that long. ``BEEP_LOG`` names a file that gets one line for each chunk that is
+encoded: the recording's number, the second from which the chunk is decoded, and the seconds that it hears.
 """
 
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from parakeet_cli.cli import batch_run
 from parakeet_cli.cli.main import main
-from parakeet_cli.settings import RecognizerSettings
+from parakeet_cli.settings import SAMPLE_RATE, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.recognizer import Frames
@@ -19,6 +21,11 @@ from tests.fakes import BeepRecognizer
 class SlowBeepRecognizer(BeepRecognizer):
     def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
         time.sleep(float(os.environ.get("BEEP_SECONDS", "0")))
+        if log := os.environ.get("BEEP_LOG"):
+            with Path(log).open("a") as lines:
+                for chunk in chunks:
+                    begin, heard = chunk.span.owned_from / SAMPLE_RATE, len(chunk.samples) / SAMPLE_RATE
+                    lines.write(f"{chunk.recording} {begin:g} {heard:g}\n")
         return super().encode(chunks)
 
 

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +29,8 @@ class Command:
 
     folder: Path
     environment: dict[str, str]
+    user: int | None = None
+    """Of another user who runs it, with a group of that number and no other; None runs it as ourselves."""
 
     def __call__(
         self,
@@ -45,6 +48,9 @@ class Command:
             encoding="latin-1" if stdin else "utf-8",
             timeout=timeout,
             check=False,
+            user=self.user,
+            group=self.user,
+            extra_groups=None if self.user is None else [],
         )
 
     def start(self, *arguments: str | bytes | Path, **environment: str) -> "subprocess.Popen[str]":
@@ -64,22 +70,49 @@ class Command:
 @pytest.fixture
 def parakeet(tmp_path: Path) -> Command:
     """Runs in ``tmp_path / "work"``; the journal, caches and claims are in ``tmp_path / "state"`` and its like."""
-    work = tmp_path / "work"
+    return _command(tmp_path)
+
+
+@pytest.fixture
+def stranger(request: pytest.FixtureRequest) -> Iterator[Command]:
+    """``parakeet`` run by another user, who may read what all may and write only in their own folder.
+
+    Indirect parameter: the user's number, by default that of nobody.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # not tmp_path, whose parents are closed to others
+        user = getattr(request, "param", 65_534)
+        command = _command(Path(name), user)
+        command.environment["HOME"] = name
+        for path in (Path(name), command.folder):
+            os.chown(path, user, user)
+        try:
+            could = command("--version")
+        except OSError as error:
+            pytest.skip(f"another user cannot be or may not run {sys.executable} ({error.strerror})")
+        if could.returncode != 0:
+            pytest.skip(f"another user may not read {sys.prefix} or {ROOT}")
+        yield command
+
+
+def _command(folder: Path, user: int | None = None) -> Command:
+    work = folder / "work"
     work.mkdir()
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PARAKEET_", "HF_")) and name != "CHUNK_MINITE"
+        if not name.startswith(("PARAKEET_", "HF_")) and name not in ("CHUNK_MINITE", "BEEP_SECONDS", "BEEP_LOG")
     }
     environment |= {
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error::ResourceWarning",
-        "PARAKEET_STATE_DIR": str(tmp_path / "state"),
-        "PARAKEET_SPOOL": str(tmp_path / "spool"),
+        "PARAKEET_STATE_DIR": str(folder / "state"),
+        "PARAKEET_SPOOL": str(folder / "spool"),
         "PARAKEET_MODEL": "demo",
         "HF_HUB_OFFLINE": "1",
     }
-    return Command(work, environment)
+    return Command(work, environment, user)
 
 
 @pytest.fixture(scope="session")

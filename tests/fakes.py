@@ -53,11 +53,13 @@ class BeepRecognizer:
     model = "beeps"
     language = "en"
     frame_samples = FRAME
-    batch_size = 4
 
     def __init__(self, refuses: Sequence[str] = ()) -> None:
         self.refuses = refuses
         self.batches: list[int] = []
+
+    def chunks_a_batch(self, window_seconds: float) -> int:
+        return 4
 
     def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
         self.batches.append(len(chunks))

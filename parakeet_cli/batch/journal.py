@@ -16,12 +16,10 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from parakeet_cli.settings import TranscriptionSettings
 from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
 
-__all__ = ["Journal", "Key", "State", "key_of", "state_folder"]
+__all__ = ["Journal", "Key", "State", "key_of"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,14 +82,6 @@ def key_of(media: Media, track: int | str | None, settings: TranscriptionSetting
         "state": state,
     }
     return Key(source, hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest())
-
-
-def state_folder() -> Path:
-    """``$PARAKEET_STATE_DIR`` or the user's state folder for parakeet; made if it can be."""
-    folder = Path(os.environ.get("PARAKEET_STATE_DIR") or user_state_path("parakeet", appauthor=False))
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
 
 
 class Journal:

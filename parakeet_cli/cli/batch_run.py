@@ -13,7 +13,7 @@ import typer
 
 from parakeet_cli.batch.claims import Claims
 from parakeet_cli.batch.files import check_writable, remove_orphans
-from parakeet_cli.batch.journal import Journal, state_folder
+from parakeet_cli.batch.journal import Journal
 from parakeet_cli.batch.plan import Destination, Plan, make_plan
 from parakeet_cli.cli.batch_session import Conduct, Session
 from parakeet_cli.cli.progress import Totals
@@ -28,6 +28,7 @@ from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 from parakeet_cli.transcription.media.inputs import FileMedia, Media, Skipped, StdinMedia, UrlMedia, find_media
 from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.pipeline import Recording, Transcriber
+from parakeet_cli.user_folders import state_folder
 
 __all__ = ["Manners", "run"]
 
@@ -79,6 +80,8 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
             return EXIT_NOTHING_TO_DO
         checkpoint = find(model, watcher=_DownloadWatcher(reporter, model)) if recordings else None
         folder = state_folder()
+        with suppress(OSError):  # the journal says what follows from that
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (
             closing(Journal(folder / "journal.sqlite3")) as journal,
             closing(Claims(folder / "claims")) as claims,

@@ -1,7 +1,7 @@
 """The Transcriber: media in, transcripts out. Both doors use this and nothing below it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -67,6 +67,9 @@ class Failed:
 
 Event = Started | Progress | Finished | Failed
 
+_SECONDS_AHEAD = 1200.0
+"""Sound that may lie decoded before the batcher takes it; 77 MB."""
+
 OnDownload = Callable[[int, int, int | None], None]
 
 
@@ -89,6 +92,19 @@ class _Run:
     decoded: _Decoded | None = None
 
 
+class _Runs(dict[int, _Run]):
+    """The recordings under way, by number, and the numbers of those that ``failed``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: set[int] = set()
+        """Read by the decoding thread."""
+
+    def fail(self, number: int) -> None:
+        self.failed.add(number)
+        self.pop(number, None)
+
+
 class Transcriber:
     """Turns recordings into transcripts with one recognizer, batching their chunks together."""
 
@@ -99,25 +115,27 @@ class Transcriber:
         self._recognizer = recognizer
         self._on_download = on_download
         self._settings = settings
-        self._batch_size = settings.batch.batch_size or recognizer.batch_size
+        window = settings.chunks.chunk_seconds + 2 * settings.chunks.context_seconds
+        self._batch_size = settings.batch.batch_size or recognizer.chunks_a_batch(window)
+        self._chunks_ahead = max(1, min(2 * self._batch_size, int(_SECONDS_AHEAD / window)))
 
     def transcribe(self, recordings: Iterable[Recording]) -> Iterator[Event]:
         """Yield what happens, in order for each recording; several are under way at one time.
 
-        Decoding the media runs ahead in a thread of its own. An ``InputError`` becomes ``Failed``; an
-        ``EngineError`` is raised.
+        Decoding the media runs ahead in a thread of its own. An ``InputError`` becomes ``Failed``, once a
+        recording; an ``EngineError`` is raised.
         """
-        runs: dict[int, _Run] = {}
+        runs = _Runs()
         batcher = Batcher(self._batch_size)
-        with closing(Ahead(self._decode(recordings), size=2 * self._batch_size)) as decoded:
+        with closing(Ahead(self._decode(recordings, runs.failed), self._chunks_ahead)) as decoded:
             for item in decoded:
                 match item:
                     case Started():
                         runs[item.recording] = _Run()
                         yield item
-                    case Failed():
+                    case Failed() if item.recording not in runs.failed:
                         batcher.drop(item.recording)
-                        runs.pop(item.recording, None)
+                        runs.fail(item.recording)
                         yield item
                     case Chunk() if item.recording in runs:
                         yield from self._recognize(batcher.add(item), runs)
@@ -126,15 +144,24 @@ class Transcriber:
                         yield from self._recognize(batcher.end(item.recording), runs)
             yield from self._recognize(batcher.flush(), runs)
 
-    def _decode(self, recordings: Iterable[Recording]) -> Iterator[Started | Chunk | _Decoded | Failed]:
-        """The chunks of one recording after the other, between ``Started`` and ``_Decoded`` or ``Failed``."""
+    def _decode(
+        self, recordings: Iterable[Recording], failed: Set[int]
+    ) -> Iterator[Started | Chunk | _Decoded | Failed]:
+        """The chunks of one recording after the other, between ``Started`` and ``_Decoded`` or ``Failed``.
+
+        ``failed`` fills up meanwhile; the rest of a recording in it is left out.
+        """
         for recording in recordings:
             try:
-                yield from self._decode_one(recording)
+                with closing(self._decode_one(recording)) as items:
+                    for item in items:
+                        if recording.number in failed:
+                            break
+                        yield item
             except InputError as error:
                 yield Failed(recording.number, error)
 
-    def _decode_one(self, recording: Recording) -> Iterator[Started | Chunk | _Decoded]:
+    def _decode_one(self, recording: Recording) -> Generator[Started | Chunk | _Decoded, None, None]:
         settings = self._settings.decoding
         if recording.track is not None:
             settings = replace(settings, track=recording.track)
@@ -149,14 +176,14 @@ class Transcriber:
     def _download_watcher(self, number: int) -> Callable[[int, int | None], None] | None:
         return partial(self._on_download, number) if self._on_download else None
 
-    def _recognize(self, batches: Iterable[Batch], runs: dict[int, _Run]) -> Iterator[Event]:
+    def _recognize(self, batches: Iterable[Batch], runs: _Runs) -> Iterator[Event]:
         for batch in batches:
             yield from self._recognize_batch(batch.chunks, runs)
             for number in batch.ended:
                 if run := runs.pop(number, None):
                     yield self._finish(number, run)
 
-    def _recognize_batch(self, chunks: Sequence[Chunk], runs: dict[int, _Run]) -> Iterator[Event]:
+    def _recognize_batch(self, chunks: Sequence[Chunk], runs: _Runs) -> Iterator[Event]:
         chunks = [chunk for chunk in chunks if chunk.recording in runs]
         if not chunks:
             return
@@ -168,7 +195,7 @@ class Transcriber:
                 for chunk in chunks:
                     yield from self._recognize_batch([chunk], runs)
                 return
-            runs.pop(chunks[0].recording)
+            runs.fail(chunks[0].recording)
             events = [Failed(chunks[0].recording, error)]
         else:
             seconds = (time.monotonic() - started) / sum(len(chunk.samples) for chunk in chunks)
@@ -176,7 +203,7 @@ class Transcriber:
                 runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
         yield from events
 
-    def _words_of(self, chunks: Sequence[Chunk], runs: dict[int, _Run]) -> list[Event]:
+    def _words_of(self, chunks: Sequence[Chunk], runs: _Runs) -> list[Event]:
         """Encode all chunks at once, then decode each recording's new frames from where it stopped."""
         rows: dict[int, list[Frames]] = {}
         for chunk, frames in zip(chunks, self._recognizer.encode(chunks), strict=True):

@@ -60,9 +60,8 @@ class Recognizer(Protocol):
     def frame_samples(self) -> int:
         """Samples between two encoder frames; chunks are cut on multiples of it."""
 
-    @property
-    def batch_size(self) -> int:
-        """Chunks a batch that suit the device when the user asked for no number."""
+    def chunks_a_batch(self, window_seconds: float) -> int:
+        """How many chunks that hear ``window_seconds`` each suit the device, when the user asked for no number."""
 
     def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
         """Encode chunks of any recordings as one batch; one ``Frames`` a chunk, of its owned part only."""

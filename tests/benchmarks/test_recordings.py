@@ -39,6 +39,13 @@ def test_the_folder_of_digits_has_three_takes_of_every_digit_by_six_speakers(cli
     assert {len(takes) for digits in clips.values() for takes in digits} == {3}
 
 
+def test_clips_of_the_tests_were_not_trained_on() -> None:
+    """The demo checkpoint was trained on takes 5 to 49 (models/README.md); the last part of a name is the take."""
+    names = [path.stem for path in recordings.DEFAULT_FOLDER.glob("*.wav")]
+    assert len(names) == 180
+    assert {name.rpartition("_")[2] for name in names} == {"0", "1", "2"}
+
+
 def test_takes_can_be_chosen(clips: Clips) -> None:
     chosen = load_clips(recordings.DEFAULT_FOLDER, range(1, 2))
     assert {len(takes) for digits in chosen.values() for takes in digits} == {1}

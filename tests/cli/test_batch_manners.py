@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,11 @@ def folder_of(parakeet: Command, count: int) -> list[Path]:
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def installed_locales() -> set[str]:
+    listed = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=True).stdout
+    return {name.replace(".utf8", ".UTF-8") for name in listed.split()}
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(1_000, marks=pytest.mark.prove)])
@@ -127,7 +133,20 @@ def test_an_unwritable_output_folder_is_found_before_the_model_loads(parakeet: C
             target /= "deeper"
         case _:
             target = Path("/proc/parakeet")  # a file system that takes no file, also from root
+    began = time.monotonic()
     done = parakeet("transcribe", ".", "-o", target)
+    assert time.monotonic() - began < 3
+    assert done.returncode == 7
+    assert "cannot be written" in done.stderr
+    assert "Loading" not in done.stderr
+
+
+def test_an_output_folder_of_somebody_else_is_found_before_the_model_loads(stranger: Command) -> None:
+    folder_of(stranger, 1)
+    (stranger.folder / "out").mkdir()
+    began = time.monotonic()
+    done = stranger("transcribe", ".", "-o", "out")
+    assert time.monotonic() - began < 3
     assert done.returncode == 7
     assert "cannot be written" in done.stderr
     assert "Loading" not in done.stderr
@@ -266,11 +285,31 @@ def test_what_is_no_recording_is_skipped_with_a_reason_and_nothing_hangs(parakee
     (parakeet.folder / "dangling.wav").symlink_to("nowhere.wav")
     os.mkfifo(parakeet.folder / "pipe.wav")
     (parakeet.folder / "folder.wav").mkdir()
-    done = parakeet("transcribe", ".", "-f", "txt", timeout=30)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(parakeet.folder / "socket.wav"))
+        done = parakeet("transcribe", ".", "-f", "txt", timeout=30)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in parakeet.folder.glob("*.txt")) == ["good.txt"]
-    for name in ("escape.wav", "loop.wav", "dangling.wav", "pipe.wav"):
+    for name in ("escape.wav", "loop.wav", "dangling.wav", "pipe.wav", "folder.wav", "socket.wav"):
         assert f"{name}: skipped" in done.stderr
+
+
+def test_a_file_that_may_not_be_read_is_a_failure_and_the_rest_goes_on(stranger: Command) -> None:
+    good, secret = folder_of(stranger, 2)
+    secret.chmod(0)
+    done = stranger("transcribe", ".", "-f", "txt", "-o", "out")
+    assert done.returncode == 3
+    assert f"{secret.name}: failed (unreadable): " in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("1 ok, 1 failed, 0 skipped")
+    assert list(tree(stranger.folder / "out")) == [f"{good.stem}.txt"]
+
+
+def test_a_folder_of_which_nothing_can_be_taken_is_no_failure(parakeet: Command) -> None:
+    (parakeet.folder / "dangling.wav").symlink_to("nowhere.wav")
+    done = parakeet("transcribe", ".")
+    assert done.returncode == 0, done.stderr
+    assert "Loading" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "0 ok, 0 failed, 1 skipped"
 
 
 def test_a_file_that_vanishes_while_it_waits_is_a_failure_of_its_own(parakeet: Command) -> None:
@@ -320,9 +359,14 @@ def test_a_reader_of_stdout_that_leaves_ends_the_run_quietly(parakeet: Command) 
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         {"PYTHONIOENCODING": "ascii"},
         {"LC_ALL": "tr_TR.UTF-8"},
+        {"LC_ALL": "de_DE.UTF-8"},
+        {"TZ": "Asia/Kathmandu"},
     ],
+    ids=["C", "ascii", "Turkish", "German", "Kathmandu"],
 )
 def test_the_locale_changes_no_output(parakeet: Command, environment: dict[str, str]) -> None:
+    if (name := environment.get("LC_ALL", "C")) not in installed_locales():
+        pytest.skip(f"the locale {name} is not installed")
     write_wav(parakeet.folder / "größe 日本.wav", beeps(["one"]))
     done = parakeet("transcribe", ".", "-f", "srt,txt,json", "-o", "out", environment=environment)
     assert done.returncode == 0, done.stderr
@@ -524,7 +568,7 @@ def test_an_orphaned_temporary_file_is_removed(parakeet: Command) -> None:
     assert [path.name for path in out.iterdir()] == ["0000.srt"]
 
 
-def test_long_silence_costs_no_words_and_hours_pass_24(parakeet: Command, ffmpeg: str) -> None:
+def test_audio_longer_than_the_limit_is_a_failure(parakeet: Command) -> None:
     write_wav(parakeet.folder / "talk.wav", silence(1))
     done = parakeet("transcribe", "talk.wav", "--max-duration", "0.5")
     assert done.returncode == 3

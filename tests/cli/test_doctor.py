@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,29 +98,32 @@ def test_auto_takes_a_card_that_is_there() -> None:
     assert choose_device("auto").type == "cuda"
 
 
-def test_no_home_and_an_arbitrary_user_still_work(parakeet: Command, tmp_path: Path) -> None:
-    """As in a container with ``--user`` and a read-only root: no HOME, no name for the user."""
+@pytest.mark.parametrize(
+    ("stranger", "home"),
+    [
+        (65_534, None),
+        (65_534, "/nonexistent"),
+        (54_321, "/nonexistent"),
+        (54_321, None),
+    ],
+    indirect=["stranger"],
+)
+def test_no_home_and_an_arbitrary_user_still_work(stranger: Command, home: str | None) -> None:
+    """As in a container with ``--user`` and a read-only root."""
     environment = {
         name: value
-        for name, value in parakeet.environment.items()
+        for name, value in stranger.environment.items()
         if not name.startswith(("HOME", "XDG_", "PARAKEET_"))
     }
-    recording = str(ROOT / "tests/data/demo/one-two-three.flac")
-    command = [sys.executable, "-m", "tests.beeping", "transcribe", recording]
-    options = ["--model", "demo", "-o", str(tmp_path / "out")]
-    done = subprocess.run(
-        [*command, *options],
-        cwd=parakeet.folder,
-        env=environment | {"HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    homeless = replace(stranger, environment=environment | ({"HOME": home} if home else {}))
+    recording = ROOT / "tests/data/demo/one-two-three.flac"
+    done = homeless("transcribe", recording, "--model", "demo", "-o", "out")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/one-two-three.srt").exists()
+    assert "this run will not be remembered" in done.stderr
+    assert [path.name for path in stranger.folder.rglob("*")] == ["out", "one-two-three.srt"]
 
 
-def test_a_full_temporary_folder_is_named_where_it_is_needed(parakeet: Command) -> None:
+def test_a_spool_folder_that_cannot_be_written_is_named_where_it_is_needed(parakeet: Command) -> None:
     """stdin must be spooled; the message names the folder."""
     done = parakeet(
         "transcribe", "-", stdin=b"RIFF" * 1000, environment={"PARAKEET_SPOOL": "/proc/nowhere", "HOME": "/proc"}

@@ -6,7 +6,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 import srt
 import webvtt
@@ -30,9 +29,18 @@ def test_a_recording_gets_subtitles_beside_it(parakeet: Command) -> None:
     assert done.stderr.splitlines()[-1].startswith("1 ok, 0 failed, 0 skipped · 0:01 of audio in ")
 
 
-def test_all_formats_come_from_one_decode(parakeet: Command) -> None:
+def encoded(log: Path) -> list[tuple[str, float, float]]:
+    """Each chunk that the recognizer encoded: its recording, where it begins, and how much it hears, in seconds."""
+    lines = [line.split() for line in log.read_text().splitlines()]
+    return [(recording, float(begin), float(heard)) for recording, begin, heard in lines]
+
+
+def test_all_formats_come_from_one_decode(parakeet: Command, tmp_path: Path) -> None:
     write_wav(parakeet.folder / "talk.wav", beeps(["one", "two", "three"]))
-    assert parakeet("transcribe", "talk.wav", "-f", "all", "-o", "out").returncode == 0
+    options = ("-f", "all", "-o", "out", "--chunk-seconds", "1", "--context-seconds", "0.08")
+    done = parakeet("transcribe", "talk.wav", *options, environment={"BEEP_LOG": str(tmp_path / "log")})
+    assert done.returncode == 0, done.stderr
+    assert [begin for _, begin, _ in encoded(tmp_path / "log")] == [0, 1.04]
     out = parakeet.folder / "out"
     assert sorted(path.name for path in out.iterdir()) == [
         f"talk.{name}" for name in ("json", "srt", "tsv", "txt", "vtt")
@@ -170,15 +178,25 @@ def test_options_come_from_the_environment_too(parakeet: Command) -> None:
     assert (parakeet.folder / "elsewhere/talk.txt").read_text() == "one\n"
 
 
-def test_the_original_services_chunk_minutes_are_understood(parakeet: Command) -> None:
-    write_wav(parakeet.folder / "talk.wav", np.concatenate([beeps(["one"]), silence(20), beeps(["two"])]))
-    runs = [
-        parakeet("transcribe", "talk.wav", "-f", "txt", "--overwrite", "--log-format", "json", environment=environment)
-        for environment in ({"CHUNK_MINITE": "0.05"}, {"CHUNK_MINITE": "10"})
-    ]
-    progress = [[json.loads(line)["event"] for line in run.stderr.splitlines()].count("progress") for run in runs]
-    assert [run.returncode for run in runs] == [0, 0]
-    assert progress[0] >= progress[1] == 1
+@pytest.mark.parametrize(
+    ("minutes", "options", "heard"),
+    [
+        (None, (), [36, 36]),
+        ("0.05", (), [9] * 18),
+        ("10", (), [60]),
+        ("0.05", ("--chunk-seconds", "24"), [30, 30, 30]),
+        ("10", ("--chunk-seconds", "24"), [30, 30, 30]),
+    ],
+)
+def test_the_original_services_chunk_minutes_are_understood(
+    parakeet: Command, tmp_path: Path, minutes: str | None, options: tuple[str, ...], heard: list[int]
+) -> None:
+    """A chunk hears 3 s of context on both sides; ``--chunk-seconds`` wins over ``CHUNK_MINITE``."""
+    write_wav(parakeet.folder / "talk.wav", silence(60))
+    environment = {"BEEP_LOG": str(tmp_path / "log")} | ({"CHUNK_MINITE": minutes} if minutes else {})
+    done = parakeet("transcribe", "talk.wav", *options, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert [length for _, _, length in encoded(tmp_path / "log")] == pytest.approx(heard, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,10 @@ def run(batcher: Batcher, recordings: Sequence[Sequence[Chunk]]) -> Iterator[Bat
 recordings = st.lists(
     st.one_of(
         st.integers(1, 3 * WINDOW // 4).map(lambda length: [length]),
-        st.integers(2, 9).map(lambda count: [WINDOW] * count),
+        st.integers(2, 30).map(lambda count: [WINDOW] * count),
+        st.tuples(st.integers(1, 9), st.integers(1, WINDOW // 4)).map(
+            lambda shape: [WINDOW] * shape[0] + [WINDOW - shape[1]]
+        ),
     ),
     max_size=12,
 ).map(
@@ -77,6 +80,35 @@ def test_short_clips_wait_for_others_of_like_length() -> None:
         [2_000, 2_010],
         [1_000, 1_010],
     ]
+
+
+def test_a_short_clip_does_not_starve_behind_a_long_recording() -> None:
+    batcher = Batcher(4)
+    assert list(batcher.add(chunk(0, 0, 1_000))) == []
+    batches = [batch for position in range(1_000) for batch in batcher.add(chunk(1, position))]
+    waited = next(number for number, batch in enumerate(batches) if 0 in {item.recording for item in batch.chunks})
+    assert waited == 4
+    assert {len(batch.chunks) for batch in batches} == {4}
+
+
+def test_the_last_chunk_of_a_long_recording_does_not_starve_behind_the_next() -> None:
+    """It may be a little shorter than the others, and every full one of the next recording is longer."""
+    batcher = Batcher(4)
+    lengths = [WINDOW] * 6 + [WINDOW - 700]
+    early = [batch for position, length in enumerate(lengths) for batch in batcher.add(chunk(0, position, length))]
+    assert list(batcher.end(0)) == []
+    batches = early + [batch for position in range(100) for batch in batcher.add(chunk(1, position))]
+    ended = [number for number, batch in enumerate(batches) if 0 in batch.ended]
+    assert ended and ended[0] <= 6
+
+
+def test_clips_that_waited_long_go_together() -> None:
+    batcher = Batcher(3)
+    for number in range(3, 8):
+        assert list(batcher.add(chunk(number, 0, 700 + 50 * number))) == []
+    batches = [batch for position in range(60) for batch in batcher.add(chunk(0, position))]
+    clips = [sorted(item.recording for item in batch.chunks) for batch in batches if len(batch.ended) == 0]
+    assert [numbers for numbers in clips if numbers != [0, 0, 0]] == [[3, 4, 5], [0, 6, 7]]
 
 
 def test_a_dropped_recording_leaves_no_chunk_behind() -> None:

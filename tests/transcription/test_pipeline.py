@@ -1,9 +1,12 @@
 """The Transcriber with the recognizer that hears beeps."""
 
+import os
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ import pytest
 from parakeet_cli.errors import FfmpegMissing
 from parakeet_cli.settings import BatchSettings, ChunkSettings, DecodingSettings, TranscriptionSettings
 from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcription import pipeline
 from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.media.audio import AudioTrack, Decoding, MediaFile, MediaInfo, decode
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Event, Failed, Finished, Progress, Recording, Started, Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
@@ -28,7 +33,7 @@ def recordings(folder: Path, spoken: Sequence[Sequence[str]]) -> list[Recording]
 
 
 def settings(
-    size: int = 4, chunks: ChunkSettings = SHORT, decoding: DecodingSettings | None = None
+    size: int | None = 4, chunks: ChunkSettings = SHORT, decoding: DecodingSettings | None = None
 ) -> TranscriptionSettings:
     return TranscriptionSettings(decoding or DecodingSettings(), chunks, batch=BatchSettings(size))
 
@@ -103,6 +108,77 @@ def test_a_refusal_in_the_middle_of_a_long_recording_ends_it_once(tmp_path: Path
     events = list(transcriber.transcribe(recordings(tmp_path, spoken)))
     assert [event.recording for event in events if isinstance(event, Failed)] == [0]
     assert list(transcripts(events)) == [1]
+
+
+def test_a_recording_that_failed_in_the_recognizer_does_not_fail_again_in_the_decoder(tmp_path: Path) -> None:
+    """The decoder finds it too long when the recognizer has refused its first chunk."""
+    (recording,) = recordings(tmp_path, [["nine"] + ["four"] * 9])
+    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(1, decoding=DecodingSettings(max_duration=3)))
+    events = list(transcriber.transcribe([recording]))
+    assert [event.error.code for event in events if isinstance(event, Failed)] == ["recognition_failed"]
+
+
+def test_a_recording_that_failed_may_change_while_the_others_go_on(tmp_path: Path) -> None:
+    batch = recordings(tmp_path, [["nine"] + ["four"] * 150, ["five"]])
+    failed = []
+    for event in Transcriber(BeepRecognizer(refuses=["nine"]), settings(1)).transcribe(batch):
+        if isinstance(event, Failed):
+            failed.append(event.error.code)
+            os.utime(tmp_path / "0.wav", (1, 1))
+    assert failed == ["recognition_failed"]
+
+
+def test_the_rest_of_a_recording_that_failed_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decodings: list[Decoding] = []
+
+    def watched(file: MediaFile, info: MediaInfo, track: AudioTrack, decoding: DecodingSettings) -> Decoding:
+        decodings.append(decode(file, info, track, decoding))
+        return decodings[-1]
+
+    monkeypatch.setattr(pipeline, "decode", watched)
+    batch = recordings(tmp_path, [["nine"] + ["four"] * 300, ["five"] * 3])
+    events = list(Transcriber(BeepRecognizer(refuses=["nine"]), settings(1)).transcribe(batch))
+    assert list(transcripts(events)) == [1]
+    failed, whole = decodings
+    assert failed.seconds < 20
+    assert whole.seconds == pytest.approx(1.36)
+
+
+def test_the_recognizer_chooses_the_batch_size_for_the_window_and_the_user_overrides_it(tmp_path: Path) -> None:
+    class Choosing(BeepRecognizer):
+        windows: ClassVar[list[float]] = []
+
+        def chunks_a_batch(self, window_seconds: float) -> int:
+            self.windows.append(window_seconds)
+            return 2
+
+    batch = recordings(tmp_path, [["one"] * 40])
+    sizes = []
+    for size in (None, 3):
+        recognizer = Choosing()
+        list(Transcriber(recognizer, settings(size)).transcribe(batch))
+        sizes.append(max(recognizer.batches))
+    assert sizes == [2, 3]
+    assert Choosing.windows == [pytest.approx(1.6 + 2 * 0.32)]
+
+
+def test_long_chunks_are_decoded_a_few_ahead_only(tmp_path: Path) -> None:
+    """With a window of ten minutes two chunks lie ready, whatever the batch size: 39 MB each."""
+    opened: list[int] = []
+    long_chunks = ChunkSettings(chunk_seconds=600, context_seconds=3)
+    batch = recordings(tmp_path, [["one"]] * 40)
+
+    def asked_for() -> Iterator[Recording]:
+        for recording in batch:
+            opened.append(recording.number)
+            yield recording
+
+    events = Transcriber(BeepRecognizer(), settings(16, long_chunks)).transcribe(asked_for())
+    next(iter(events))
+    time.sleep(2)  # the decoder goes as far ahead as it may
+    assert len(opened) <= 3
+    assert isinstance(events, Generator)
+    events.close()
 
 
 def test_an_engine_error_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

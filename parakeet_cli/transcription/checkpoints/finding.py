@@ -5,12 +5,9 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from platformdirs import user_cache_dir
 
 import parakeet_cli
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound
@@ -18,6 +15,7 @@ from parakeet_cli.transcription.checkpoints import downloads, hub
 from parakeet_cli.transcription.checkpoints.catalogue import MODELS, Model, known, known_file
 from parakeet_cli.transcription.checkpoints.downloads import SILENT, Watcher
 from parakeet_cli.transcription.checkpoints.hub import HubFile
+from parakeet_cli.user_folders import cache_folder
 
 __all__ = ["Checkpoint", "Places", "find", "identity", "in_store", "locate", "on_disk", "verify"]
 
@@ -44,19 +42,13 @@ def _models_dir() -> Path | None:
     return Path(folder) if folder else None
 
 
-def _cache_dir() -> Path:
-    folder = Path(os.environ.get("PARAKEET_CACHE_DIR") or user_cache_dir("parakeet")).absolute()
-    # A container's arbitrary user may have no home: platformdirs leaves the "~" then.
-    return Path(tempfile.gettempdir()) / f"parakeet-{os.getuid()}" if "~" in folder.parts else folder
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where checkpoints are looked for, besides ``./models``, the package and the Hugging Face cache."""
 
     models_dir: Path | None = field(default_factory=_models_dir)
     """The user's own collection (``PARAKEET_MODELS_DIR``); read, never written."""
-    cache_dir: Path = field(default_factory=_cache_dir)
+    cache_dir: Path = field(default_factory=cache_folder)
     """Ours (``PARAKEET_CACHE_DIR``): ``models/`` for downloads, ``identities/`` for what was hashed."""
     endpoint: str | None = None
     """The hub's; None is huggingface_hub's own, which honours ``HF_ENDPOINT``."""
@@ -255,7 +247,7 @@ def _note(path: Path, cache_dir: Path | None) -> tuple[Path, list[str | int]]:
     """Where the identity of ``path`` is noted, and the stamp under which the note holds."""
     place, status = str(path.resolve()), path.stat()
     key = hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
-    note = (cache_dir or _cache_dir()) / "identities" / f"{key}.json"
+    note = (cache_dir or cache_folder()) / "identities" / f"{key}.json"
     return note, [os.fsencode(place).hex(), status.st_size, status.st_mtime_ns, status.st_ino]
 
 

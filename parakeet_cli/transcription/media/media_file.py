@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from platformdirs import user_cache_path
-
 from parakeet_cli.display import display
 from parakeet_cli.errors import (
     ChangedMedia,
@@ -24,6 +22,7 @@ from parakeet_cli.errors import (
 )
 from parakeet_cli.transcription.media.download import OnDownload, fetch, public_address, write_all
 from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
+from parakeet_cli.user_folders import cache_folder
 
 __all__ = ["MediaFile", "open_media", "spool_folder"]
 
@@ -78,7 +77,7 @@ def open_media(media: Media, on_download: OnDownload | None = None) -> Iterator[
 def spool_folder() -> Path:
     """Where copies lie while they are read: ``PARAKEET_SPOOL``, else a private folder in the user's cache."""
     named = os.environ.get("PARAKEET_SPOOL")
-    folder = Path(named) if named else user_cache_path("parakeet") / "spool"
+    folder = Path(named) if named else cache_folder() / "spool"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -14,15 +14,18 @@ __all__ = ["load_recognizer"]
 def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "NemoRecognizer":
     """Import NeMo, load the checkpoint and move it to the device that ``settings`` ask for.
 
-    Raises ``ModelError`` for a checkpoint that is damaged, not trusted or of another kind, and
-    ``DeviceUnavailable`` for a device that is not here (before the slow part of the imports).
+    Raises ``ModelError`` for a checkpoint that is damaged, not trusted or of another kind,
+    ``DeviceUnavailable`` for a device that is not here (before the slow part of the imports), and
+    ``EngineFailed`` if memory is short or a card fails.
     """
     from parakeet_cli.transcription.nemo.devices import choose_device, choose_dtype
 
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
+    from parakeet_cli.transcription.nemo.failures import engine_failures
     from parakeet_cli.transcription.nemo.loading import load_model
     from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
 
-    model = load_model(checkpoint.path, device, trust=settings.trust_model, verbose=settings.verbose)
-    return NemoRecognizer(model, checkpoint, device, dtype)
+    with engine_failures("a smaller model"):
+        model = load_model(checkpoint.path, device, trust=settings.trust_model, verbose=settings.verbose)
+        return NemoRecognizer(model, checkpoint, device, dtype)

@@ -45,23 +45,30 @@ class TransducerDecoder:
         )
 
         self._vocabulary = int(model.joint.num_classes_with_blank) - int(model.joint.num_extra_outputs)
+        self._blank = self._vocabulary - 1
         greedy = model.cfg.decoding.get("greedy") or {}
         common: dict[str, Any] = {
             "decoder": model.decoder,
             "joint": model.joint,
-            "blank_index": self._vocabulary - 1,
+            "blank_index": self._blank,
             "max_symbols_per_step": greedy.get("max_symbols") or _DEFAULT_MAX_SYMBOLS,
             "preserve_step_confidence": True,
-            "exclude_blank_from_confidence": True,
             "confidence_method_cfg": {"name": "max_prob", "alpha": 1.0},
             "allow_cuda_graphs": False,
         }
         durations = _durations(model)
         self._computer: Any
         if durations:
-            self._computer = GreedyBatchedTDTLabelLoopingComputer(durations=durations, include_duration=True, **common)
+            self._computer = GreedyBatchedTDTLabelLoopingComputer(
+                durations=durations,
+                include_duration=True,
+                # All steps are recorded, and blanks left out here: NeMo 3.0.0 stores with the token of one row the
+                # duration of a later step where other rows of the batch still look for their token.
+                exclude_blank_from_confidence=False,
+                **common,
+            )
         else:
-            self._computer = GreedyBatchedRNNTLabelLoopingComputer(**common)
+            self._computer = GreedyBatchedRNNTLabelLoopingComputer(exclude_blank_from_confidence=True, **common)
 
     def decode(
         self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
@@ -88,6 +95,7 @@ class TransducerDecoder:
         return [
             Emission(token_id, frame - decoded_before, length, self._logprob(value))
             for token_id, frame, length, value in zip(token_ids, frames, lengths, confidence, strict=True)
+            if token_id != self._blank
         ]
 
     def _logprob(self, confidence: float) -> float:

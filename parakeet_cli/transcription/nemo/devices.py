@@ -1,5 +1,8 @@
 """Which device and which number format a checkpoint runs in here, and what ``parakeet doctor`` says of them."""
 
+import logging
+import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,8 @@ from parakeet_cli.errors import DeviceUnavailable
 from parakeet_cli.settings import Dtype
 
 __all__ = ["TorchReport", "choose_device", "choose_dtype", "report", "unsupported_architecture"]
+
+_LOG = logging.getLogger(__name__)
 
 _DTYPES = {Dtype.FP32: torch.float32, Dtype.FP16: torch.float16, Dtype.BF16: torch.bfloat16}
 
@@ -26,10 +31,18 @@ class TorchReport:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; raises ``DeviceUnavailable``."""
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; raises ``DeviceUnavailable``.
+
+    Warns where ``auto`` leaves a torch that was built for cards without one.
+    """
     match wanted:
         case "auto":
-            return torch.device("cpu" if cuda_problem(0) else "cuda:0")
+            device = _auto_device(cuda_problem(0))
+            if device.type == "cpu" and torch.version.cuda is not None:
+                _LOG.warning(
+                    "No card can be used, so this runs on the CPU, which is much slower; `parakeet doctor` tells why."
+                )
+            return device
         case "cpu":
             return torch.device("cpu")
         case "cuda":
@@ -41,6 +54,10 @@ def choose_device(wanted: str) -> torch.device:
     if problem := cuda_problem(index):
         raise DeviceUnavailable(f"{problem} Use --device cpu, or auto to take what is there.")
     return torch.device("cuda", index)
+
+
+def _auto_device(problem: str | None) -> torch.device:
+    return torch.device("cpu" if problem else "cuda:0")
 
 
 def choose_dtype(wanted: Dtype, device: torch.device) -> torch.dtype:
@@ -56,17 +73,37 @@ def cuda_problem(index: int) -> str | None:
     """Why card ``index`` cannot be used, as a sentence; None if it can."""
     if torch.version.cuda is None:
         return "This torch was built without CUDA."
-    if not torch.cuda.is_available():
-        return (
-            f"CUDA {torch.version.cuda} finds no usable card or driver (is the NVIDIA driver new enough, "
-            "and CUDA_VISIBLE_DEVICES not empty?)."
-        )
+    if reason := _why_cuda_does_not_start():
+        hint = "" if "driver" in reason else " (is CUDA_VISIBLE_DEVICES empty?)"
+        return f"This torch needs a driver for CUDA {torch.version.cuda} and finds no usable card: {reason}{hint}."
     count = torch.cuda.device_count()
     if index >= count:
         return f"There is no card {index}; this machine shows {count}."
     return unsupported_architecture(
         torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
     )
+
+
+def _why_cuda_does_not_start() -> str | None:
+    """What torch says of it, the driver's version if that is the reason; None if CUDA starts.
+
+    ``is_available`` tells its reason as a warning, and only the first time in a process; ``init`` raises it each time.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            is_available = torch.cuda.is_available()
+            torch.cuda.init()  # type: ignore[no-untyped-call] # torch gives it no types
+        except (RuntimeError, torch.cuda.DeferredCudaCallError) as error:
+            return _reason(str(error))
+    return None if is_available else "it names no reason"
+
+
+def _reason(message: str) -> str:
+    """The driver's own error if torch quotes one ("… Error 804: …"), else torch's first sentence."""
+    line = message.strip().partition("\n")[0]
+    quoted = re.search(r"\bError \d+: (.+)", line)
+    return quoted[1] if quoted else re.split(r"\.(?:\s+(?=[A-Z])|$)", line)[0]
 
 
 def unsupported_architecture(card: str, capability: tuple[int, int], built_for: list[str]) -> str | None:
@@ -90,8 +127,8 @@ def _cpu_has_native_bf16() -> bool:
 def report() -> TorchReport:
     """Facts for ``parakeet doctor``; raises nothing."""
     problem = cuda_problem(0)
-    seen = torch.version.cuda is not None and torch.cuda.is_available()
-    device = choose_device("auto")
+    seen = torch.version.cuda is not None and _why_cuda_does_not_start() is None
+    device = _auto_device(problem)
     dtype = choose_dtype(Dtype.AUTO, device)
     return TorchReport(
         version=torch.__version__,

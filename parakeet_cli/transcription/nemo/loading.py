@@ -13,6 +13,7 @@ import torch
 
 from parakeet_cli.errors import ModelCorrupt, ModelUnsupported
 from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract, inspect
+from parakeet_cli.transcription.nemo.failures import first_line, ran_out_of_memory
 from parakeet_cli.transcription.nemo.quiet import quiet
 
 __all__ = ["import_nemo", "load_model"]
@@ -23,7 +24,7 @@ _SUPPORTED = ("EncDecRNNTBPEModel", "EncDecHybridRNNTCTCBPEModel", "EncDecCTCMod
 def load_model(path: Path, device: torch.device, *, trust: bool, verbose: bool) -> Any:
     """Load an RNNT, TDT, CTC or hybrid checkpoint in fp32, in evaluation mode, on ``device``.
 
-    Raises ``ModelCorrupt``, ``ModelUntrusted`` or ``ModelUnsupported``.
+    Raises ``ModelCorrupt``, ``ModelUntrusted`` or ``ModelUnsupported``, and what torch raises when memory is short.
     """
     archive = inspect(path, trust=trust)
     kind = str(archive.config.get("target", "")).rpartition(".")[2]
@@ -60,6 +61,8 @@ def _build(archive: NemoArchive, kind: str) -> Any:
         try:
             return model_class.from_config_dict(config=OmegaConf.create(archive.config))
         except Exception as error:
+            if ran_out_of_memory(error):
+                raise
             raise ModelCorrupt(f"{archive.path.name} has a configuration that NeMo cannot build: {error}") from error
         finally:
             model_class._set_model_restore_state(is_being_restored=False)
@@ -75,10 +78,8 @@ def _load_weights(model: Any, archive: NemoArchive) -> None:
                 state = torch.load(member, map_location="cpu", weights_only=True)
         model.load_state_dict(state, strict=True)
     except Exception as error:
+        if ran_out_of_memory(error):
+            raise
         raise ModelCorrupt(
-            f"The weights in {archive.path} cannot be read ({_first_line(error)}); download the checkpoint again."
+            f"The weights in {archive.path} cannot be read ({first_line(error)}); download the checkpoint again."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -16,6 +16,7 @@ from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.nemo.decoding import CtcDecoder, Decoder, Emission, TransducerDecoder
+from parakeet_cli.transcription.nemo.failures import engine_failures
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
 
 __all__ = ["NemoRecognizer"]
@@ -24,6 +25,10 @@ _LOG = logging.getLogger(__name__)
 
 _CHUNKS_ON_CPU = 4
 _CHUNKS_ON_CUDA = 16
+_WINDOW_SECONDS = 36.0
+"""What a chunk of those hears; a batch of longer ones has as many seconds."""
+
+_SAVING = "a smaller --batch-size or --chunk-seconds"
 
 
 class NemoRecognizer:
@@ -31,11 +36,11 @@ class NemoRecognizer:
 
     def __init__(self, model: Any, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
         self.model = checkpoint.name
-        self.language = checkpoint.languages[0] if len(checkpoint.languages) == 1 else None
-        self.batch_size = _CHUNKS_ON_CPU if device.type == "cpu" else _CHUNKS_ON_CUDA
+        self.language = checkpoint.language
         self.device = device
         self.dtype = dtype
         self._model = model
+        self._has_overflowed = False
         featurizer = model.preprocessor.featurizer
         featurizer.dither = 0.0  # random noise would make two runs differ
         featurizer.pad_to = 0
@@ -44,6 +49,11 @@ class NemoRecognizer:
         self._encoder = model.encoder.to(dtype)
         self._decoder: Decoder = TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model)
 
+    def chunks_a_batch(self, window_seconds: float) -> int:
+        most = _CHUNKS_ON_CPU if self.device.type == "cpu" else _CHUNKS_ON_CUDA
+        return max(1, int(most * min(1.0, _WINDOW_SECONDS / window_seconds)))
+
+    @engine_failures(_SAVING)
     @torch.inference_mode()
     def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
         lengths = torch.tensor([len(chunk.samples) for chunk in chunks])
@@ -64,12 +74,17 @@ class NemoRecognizer:
         if torch.isfinite(encoded).all():
             return encoded.float(), counts
         if self.dtype != torch.float32:
-            _LOG.warning("The encoder's %s overflowed; this batch is repeated in fp32.", self.dtype)
+            self._warn_of_overflow()
             with self._in_fp32():
                 encoded, counts = self._encoder(audio_signal=features, length=lengths)
         if not torch.isfinite(encoded).all():
             raise RecognitionFailed("The encoder gives values that are not finite for this audio, also in fp32.")
         return encoded, counts
+
+    def _warn_of_overflow(self) -> None:
+        if not self._has_overflowed:
+            _LOG.warning("The encoder's %s overflows for some audio; such batches are repeated in fp32.", self.dtype)
+        self._has_overflowed = True
 
     @contextmanager
     def _in_fp32(self) -> Iterator[None]:
@@ -88,6 +103,7 @@ class NemoRecognizer:
             last = (span.owned_until - span.heard_from) // self.frame_samples
         return Frames(span.owned_from, last - first, frames[first:last].clone())
 
+    @engine_failures(_SAVING)
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         pieces = [torch.cat([frames.encoded for frames in row.frames]) for row in rows]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli import user_folders
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound
 from parakeet_cli.transcription import checkpoints
 from parakeet_cli.transcription.checkpoints import Places, find, finding, identity, locate, on_disk, verify
@@ -242,7 +243,7 @@ def test_a_user_without_a_home_gets_a_cache_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PARAKEET_CACHE_DIR")
-    monkeypatch.setattr(finding, "user_cache_dir", lambda _: "~/.cache/parakeet")
+    monkeypatch.setattr(user_folders, "user_cache_path", lambda *_, **__: Path("~/.cache/parakeet"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert Places().store == tmp_path / f"parakeet-{os.getuid()}" / "models"
 

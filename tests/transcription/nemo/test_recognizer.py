@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
-from parakeet_cli.errors import ModelCorrupt, ModelUnsupported, RecognitionFailed
+from parakeet_cli.errors import EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
 from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, RecognizerSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.chunking import Samples, split
+from parakeet_cli.transcription.chunking import Chunk, Samples, Span, split
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.nemo import load_recognizer
@@ -100,7 +100,7 @@ def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
     first = tokens_of(recognizer, minute, chunk=5, batch=3)
     other = tokens_of(recognizer, minute, chunk=5, batch=batch)
     assert pieces(other) == pieces(first)
-    assert [token.start for token in other] == [token.start for token in first]
+    assert [(token.start, token.end) for token in other] == [(token.start, token.end) for token in first]
     assert [token.logprob for token in other] == pytest.approx([token.logprob for token in first], abs=1e-3)
 
 
@@ -120,6 +120,7 @@ def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: NemoRe
             states[n] = state
     assert [pieces(tokens) for tokens in together] == [pieces(tokens) for tokens in alone]
     assert [[t.start for t in tokens] for tokens in together] == [[t.start for t in tokens] for tokens in alone]
+    assert [[t.end for t in tokens] for tokens in together] == [[t.end for t in tokens] for tokens in alone]
 
 
 def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_two_three: Path) -> None:
@@ -184,7 +185,8 @@ def test_overflow_in_a_short_format_is_repeated_in_fp32(
         each._encoder.layers[-1].norm_out.weight.data.fill_(30_000)
     with caplog.at_level(logging.WARNING):
         (frames,) = loaded.encode([chunk])
-    assert "repeated in fp32" in caplog.text
+        loaded.encode([chunk])
+    assert caplog.text.count("repeated in fp32") == 1  # it is told once, not for every batch
     (expected,) = plain.encode([chunk])
     assert np.isfinite(frames.encoded.numpy()).all()
     assert np.allclose(frames.encoded.numpy(), expected.encoded.numpy(), rtol=0.05, atol=500)
@@ -223,6 +225,97 @@ def test_damaged_weights_are_reported_with_the_path(demo: Checkpoint, tmp_path: 
         load_recognizer(Checkpoint("damaged", path), RecognizerSettings(device="cpu"))
 
 
+@pytest.mark.parametrize(
+    ("device", "window", "chunks"),
+    [
+        ("cpu", 36, 4),
+        ("cuda", 36, 16),
+        ("cpu", 5, 4),
+        ("cpu", 606, 1),
+        ("cuda", 606, 1),
+        ("cuda", 126, 4),
+        ("cpu", 72, 2),
+    ],
+)
+def test_batches_of_longer_chunks_have_fewer_of_them(
+    demo: Checkpoint, recognizer: NemoRecognizer, device: str, window: float, chunks: int
+) -> None:
+    import torch
+
+    chooser = NemoRecognizer(recognizer._model, demo, torch.device(device), torch.float32)
+    assert chooser.chunks_a_batch(window) == chunks
+
+
+def test_the_language_is_the_checkpoints(demo: Checkpoint, recognizer: NemoRecognizer) -> None:
+    assert recognizer.language == demo.language == "en"
+
+
+def test_a_chunk_that_does_not_fit_in_memory_is_an_engine_error_that_tells_what_to_do(
+    recognizer: NemoRecognizer,
+) -> None:
+    length = 10**14
+    samples = np.broadcast_to(np.float32(0), (length,))
+    with pytest.raises(EngineFailed, match=r"can't allocate memory.*smaller --batch-size") as caught:
+        recognizer.encode([Chunk(samples, Span(0, 0, length, length), 0)])
+    assert (caught.value.code, caught.value.exit_code) == ("engine_failed", 5)
+    assert "--device cpu" not in str(caught.value)
+
+
+def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: NemoRecognizer, minute: Samples) -> None:
+    import torch
+
+    def fail(*_: object) -> None:
+        raise error
+
+    chunk = next(split([minute[: 5 * 16_000]], 0, ChunkSettings(30, 1), recognizer.frame_samples))
+    row = Row(tuple(recognizer.encode([chunk])), None)
+    model = recognizer._model
+    hooks = [model.encoder.register_forward_pre_hook(fail), model.joint.pred.register_forward_pre_hook(fail)]
+    try:
+        error: Exception = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB." + " More of it." * 99)
+        with pytest.raises(EngineFailed, match=r"Tried to allocate 9 GiB.*--chunk-seconds, or --device cpu") as caught:
+            recognizer.encode([chunk])
+        assert len(str(caught.value)) < 400
+        error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might")
+        with pytest.raises(EngineFailed, match=r"illegal memory access was encountered\).*--device cpu"):
+            recognizer.decode([row])
+        error = TypeError("a mistake of ours")
+        with pytest.raises(TypeError, match="a mistake of ours"):
+            recognizer.decode([row])
+        error = NotImplementedError("a gap of ours")
+        with pytest.raises(NotImplementedError, match="a gap of ours"):
+            recognizer.encode([chunk])
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def test_a_checkpoint_that_does_not_fit_in_memory_is_not_called_damaged(
+    demo: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def no_room(*_: object, **__: object) -> None:
+        torch.empty(10**15)
+
+    monkeypatch.setattr(torch, "load", no_room)
+    with pytest.raises(EngineFailed, match=r"can't allocate memory.*smaller model"):
+        load_recognizer(demo, RecognizerSettings(device="cpu"))
+
+
+def test_a_checkpoint_that_a_card_cannot_take_is_an_engine_error(
+    demo: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def no_room(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB.")
+
+    monkeypatch.setattr(torch.nn.Module, "to", no_room)
+    with pytest.raises(EngineFailed, match="smaller model, or --device cpu"):
+        load_recognizer(demo, RecognizerSettings(device="cpu"))
+
+
 def repacked(path: Path, folder: Path, config: Any = None, weights: Any = None) -> Path:
     """The archive with its configuration or weights changed."""
     import io
@@ -252,7 +345,3 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def test_clips_of_the_tests_were_not_trained_on() -> None:
-    assert all(len(takes) == 3 for digits in load_clips(DEFAULT_FOLDER).values() for takes in digits)
