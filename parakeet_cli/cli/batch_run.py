@@ -17,7 +17,8 @@ from parakeet_cli.batch.journal import Journal
 from parakeet_cli.batch.plan import Destination, Plan, make_plan
 from parakeet_cli.cli.batch_session import Conduct, Session
 from parakeet_cli.cli.progress import Totals
-from parakeet_cli.cli.reporters import Reporter, forwarded_warnings, make_reporter
+from parakeet_cli.cli.reporters import Reporter
+from parakeet_cli.cli.reporting import forwarded_warnings, make_reporter
 from parakeet_cli.errors import InputError, RunActive
 from parakeet_cli.output.presets import PRESETS
 from parakeet_cli.output.writers import FORMATS, formats

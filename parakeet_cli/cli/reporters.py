@@ -1,25 +1,20 @@
-"""How a batch shows itself: bars on a terminal, plain lines on a pipe, events for programs, or only what went wrong.
+"""How a batch tells what happens in text: plain lines on a pipe, or one event a line for programs.
 
-Everything goes to stderr; stdout carries results only. Names are escaped before they are drawn.
+Everything goes to stderr; stdout carries results only. Names are escaped before they are written.
 """
 
 import json
-import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID
-from rich.text import Text
 
 from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, progress_line
 from parakeet_cli.display import display
 from parakeet_cli.errors import EngineError
 
-__all__ = ["EventLog", "Reporter", "forwarded_warnings", "make_reporter"]
+__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line"]
 
 
 class Reporter(Protocol):
@@ -38,15 +33,6 @@ class Reporter(Protocol):
     def close(self) -> None: ...
 
 
-def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool, terminal_is_shared: bool) -> Reporter:
-    """Events for programs, lines when quiet or on a pipe or where others write too, bars on a terminal."""
-    if json_log:
-        return EventLog()
-    if quiet or terminal_is_shared or not sys.stderr.isatty():
-        return PlainReporter(totals, quiet)
-    return RichReporter(totals, files)
-
-
 class PlainReporter:
     """Lines for a pipe or a log file, progress at most every few seconds. ``quiet`` keeps only what went wrong."""
 
@@ -62,7 +48,7 @@ class PlainReporter:
         now = time.monotonic()
         if now - self._last >= self.interval or done == total:
             self._last = now
-            self._say(_download_line(model, done, total))
+            self._say(download_line(model, done, total))
 
     def loading(self, model: str) -> None:
         self._say(f"Loading {display(model)} …")
@@ -111,7 +97,7 @@ class PlainReporter:
             self._write(line)
 
     def _write(self, line: str) -> None:
-        _tell(line)
+        tell(line)
 
 
 class EventLog:
@@ -180,140 +166,14 @@ class EventLog:
 
     def _event(self, kind: str, **facts: Any) -> None:
         text = json.dumps({"event": kind, **facts})  # ASCII only, so that no name can break a line or a reader
-        _tell(text)
+        tell(text)
 
 
-class RichReporter(PlainReporter):
-    """Bars: one for the batch in seconds of audio, one for each recording under way."""
-
-    def __init__(self, totals: Totals, files: int) -> None:
-        super().__init__(totals, quiet=False)
-        self._console = Console(stderr=True, highlight=False)
-        self._bars = Progress(
-            SpinnerColumn(),
-            _Name(),
-            BarColumn(bar_width=None),
-            _Seconds(),
-            _Pace(),
-            console=self._console,
-            expand=True,
-        )
-        self._files = files
-        self._batch = self._bars.add_task("loading", total=None, batch=True)
-        self._of: dict[int, TaskID] = {}
-        self._bars.start()
-
-    def downloading(self, model: str, done: int, total: int) -> None:
-        self._bars.update(self._batch, description=_download_line(model, done, total))
-
-    def loading(self, model: str) -> None:
-        self._bars.update(self._batch, description=f"Loading {display(model)}")
-
-    def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
-        if number not in self._of:
-            self._of[number] = self._bars.add_task("", total=None, batch=False)
-        self._bars.update(self._of[number], description=f"Fetching {bytes_line(done, total)}: {display(name)}")
-
-    def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
-        super().started(number, name, duration, tracks, track)
-        self._forget(number)
-        self._of[number] = self._bars.add_task(display(name), total=duration, batch=False, visible=self._files > 1)
-
-    def progress(self, number: int, seconds: float) -> None:
-        self._began = self._began or time.monotonic()
-        if number in self._of:
-            self._bars.update(self._of[number], completed=seconds)
-        self._draw_batch()
-
-    def finished(self, number: int, name: str, facts: Mapping[str, Any]) -> None:
-        self._forget(number)
-        super().finished(number, name, facts)
-        self._draw_batch()
-
-    def failed(self, number: int | None, name: str, code: str, message: str) -> None:
-        if number is not None:
-            self._forget(number)
-        super().failed(number, name, code, message)
-
-    def close(self) -> None:
-        self._bars.stop()
-
-    def _draw_batch(self) -> None:
-        finished = len(self._totals.finished)
-        label = f"{finished}/{self._files} files" if self._files > 1 else "Transcribing"
-        pace = self._totals.done_seconds / max(time.monotonic() - self._began, 1e-3) if self._began else 0.0
-        self._bars.update(
-            self._batch,
-            description=label,
-            completed=self._totals.done_seconds,
-            total=self._totals.seconds,
-            pace=pace,
-        )
-
-    def _forget(self, number: int) -> None:
-        if number in self._of:
-            self._bars.remove_task(self._of.pop(number))
-
-    def _write(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
-
-
-class _Name(ProgressColumn):
-    """Text, not markup: a file may be called ``[red]``."""
-
-    def render(self, task: Task) -> Text:
-        name = task.description if len(task.description) <= 40 else "…" + task.description[-39:]
-        return Text(name, style="bold" if task.fields.get("batch") else "")
-
-
-class _Seconds(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        if task.total is None and not task.completed:
-            return Text("")
-        return Text(f"{clock(task.completed)} / {clock(task.total) if task.total else '?'}")
-
-
-class _Pace(ProgressColumn):
-    """RTFx and what is left of the batch at that pace."""
-
-    def render(self, task: Task) -> Text:
-        pace = task.fields.get("pace")
-        if not pace:
-            return Text("")
-        left = f" · ETA {clock((task.total - task.completed) / pace)}" if task.total else ""
-        return Text(f"RTFx {pace:.1f}{left}", style="cyan")
-
-
-class _LogHandler(logging.Handler):
-    """Warnings of the library become warnings of the reporter."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        super().__init__(logging.WARNING)
-        self._reporter = reporter
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.warning(record.getMessage())
-
-
-@contextmanager
-def forwarded_warnings(reporter: Reporter) -> Iterator[None]:
-    """Within, what the library logs as a warning is told by ``reporter``."""
-    handler = _LogHandler(reporter)
-    logger = logging.getLogger("parakeet_cli")
-    logger.addHandler(handler)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = True
-
-
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     """Nobody may be listening any more (``2>&1 | head``); the work goes on."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
 
 
-def _download_line(model: str, done: int, total: int) -> str:
+def download_line(model: str, done: int, total: int) -> str:
     return f"Downloading {display(model)}: {bytes_line(done, total)}"

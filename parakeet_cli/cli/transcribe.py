@@ -1,11 +1,11 @@
 """``parakeet transcribe``: the options, and the settings they make. The work is in ``batch_run``."""
 
-import math
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_time, parse_track
 from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import (
     BatchSettings,
@@ -275,14 +275,14 @@ def transcribe(
 
     settings = TranscriptionSettings(
         decoding=DecodingSettings(
-            track=None if track == "all" else _track(track),
-            start=_seconds(start, "--start") or 0.0,
-            end=_seconds(end, "--end"),
-            max_duration=_seconds(max_duration, "--max-duration"),
+            track=None if track == "all" else parse_track(track),
+            start=parse_time(start, "--start") or 0.0,
+            end=parse_time(end, "--end"),
+            max_duration=parse_time(max_duration, "--max-duration"),
         ),
-        chunks=ChunkSettings(_chunk_seconds(chunk_seconds, chunk_minutes), context_seconds),
+        chunks=ChunkSettings(chunk_length(chunk_seconds, chunk_minutes), context_seconds),
         recognizer=RecognizerSettings(device, dtype, trust_model, verbose),
-        batch=BatchSettings(_batch_size(batch_size)),
+        batch=BatchSettings(parse_batch_size(batch_size)),
     )
     if settings.decoding.end is not None and settings.decoding.end <= settings.decoding.start:
         raise typer.BadParameter("--end must lie after --start.")
@@ -308,40 +308,3 @@ def transcribe(
             raise
         EventLog().ended_by(error)
         raise typer.Exit(error.exit_code) from error
-
-
-def _track(text: str | None) -> int | str | None:
-    if text is None:
-        return None
-    if text.isdigit():
-        if int(text) == 0:
-            raise typer.BadParameter("tracks count from 1.", param_hint="--track")
-        return int(text)
-    return text
-
-
-def _chunk_seconds(seconds: float | None, minutes: float | None) -> float:
-    if seconds is not None:
-        return seconds
-    return minutes * 60 if minutes is not None else ChunkSettings().chunk_seconds
-
-
-def _batch_size(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) == 0:
-        raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1.", param_hint="--batch-size")
-    return int(text)
-
-
-def _seconds(text: str | None, option: str) -> float | None:
-    """``90``, ``1:30``, ``01:01:30.5``."""
-    if text is None:
-        return None
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or any(not 0 <= part < float("inf") for part in parts):
-        raise typer.BadParameter(f"{text!r} is no time; write seconds or hh:mm:ss.", param_hint=option)
-    return math.fsum(part * 60.0**power for power, part in enumerate(reversed(parts)))

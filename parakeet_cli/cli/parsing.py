@@ -1,0 +1,46 @@
+"""What is written after an option becomes a value, or a sentence that says why not."""
+
+import math
+
+import typer
+
+from parakeet_cli.settings import ChunkSettings
+
+__all__ = ["chunk_length", "parse_batch_size", "parse_time", "parse_track"]
+
+
+def parse_track(text: str | None) -> int | str | None:
+    if text is None:
+        return None
+    if text.isdigit():
+        if int(text) == 0:
+            raise typer.BadParameter("tracks count from 1.", param_hint="--track")
+        return int(text)
+    return text
+
+
+def chunk_length(seconds: float | None, minutes: float | None) -> float:
+    if seconds is not None:
+        return seconds
+    return minutes * 60 if minutes is not None else ChunkSettings().chunk_seconds
+
+
+def parse_batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) == 0:
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1.", param_hint="--batch-size")
+    return int(text)
+
+
+def parse_time(text: str | None, option: str) -> float | None:
+    """``90``, ``1:30``, ``01:01:30.5``."""
+    if text is None:
+        return None
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or any(not 0 <= part < float("inf") for part in parts):
+        raise typer.BadParameter(f"{text!r} is no time; write seconds or hh:mm:ss.", param_hint=option)
+    return math.fsum(part * 60.0**power for power, part in enumerate(reversed(parts)))
