@@ -50,8 +50,14 @@ def _is_ours(logger: logging.Logger | logging.PlaceHolder) -> TypeGuard[logging.
 
 
 def _silence_nemo() -> None:
-    from nemo.utils import logging as nemo_logging
-
-    nemo_logging.setLevel(logging.ERROR)
-    for name in ("lightning", "lightning.pytorch", "pytorch_lightning", "torch", "numba", "nv_one_logger"):
+    """By the standard library: NeMo's own ``setLevel`` also sets the level of handlers that are not its own."""
+    for name in (
+        "nemo_logger",
+        "lightning",
+        "lightning.pytorch",
+        "pytorch_lightning",
+        "torch",
+        "numba",
+        "nv_one_logger",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
