@@ -52,7 +52,6 @@ class RichReporter(PlainReporter):
         self._of[number] = self._bars.add_task(display(name), total=duration, batch=False, visible=self._files > 1)
 
     def progress(self, number: int, seconds: float) -> None:
-        self._began = self._began or time.monotonic()
         if number in self._of:
             self._bars.update(self._of[number], completed=seconds)
         self._draw_batch()

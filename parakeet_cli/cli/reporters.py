@@ -60,13 +60,13 @@ class PlainReporter:
             self._say(f"{display(name)}: {bytes_line(done, total)} fetched")
 
     def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
+        self._began = self._began or time.monotonic()
         if tracks > 1:
             self._say(f"{display(name)}: {tracks} tracks, using #{track}")
 
     def progress(self, number: int, seconds: float) -> None:
         now = time.monotonic()
-        self._began = self._began or now
-        if now - self._last >= self.interval:
+        if self._began is not None and now - self._last >= self.interval:
             self._last = now
             self._say(progress_line(self._totals, now - self._began))
 
