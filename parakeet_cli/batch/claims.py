@@ -18,7 +18,7 @@ _FLOCK = "hhqqi"
 
 
 class Claims:
-    """POSIX record locks: given back by the kernel however the process ends, also over NFS, with no litter.
+    """POSIX record locks: given back by the kernel however the process ends, with no litter.
 
     The position of an output's byte is taken from the hash of its path. The locks belong to the process, so only
     one object of this class may live in it.
