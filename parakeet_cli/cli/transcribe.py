@@ -1,10 +1,8 @@
-"""``parakeet transcribe``: the options, and the settings they make. The work is in ``batch_run``."""
-
-from enum import StrEnum
-from typing import Annotated
+"""``parakeet transcribe``: its options become settings. The work is in ``batch_run``."""
 
 import typer
 
+from parakeet_cli.cli import options
 from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_time, parse_track
 from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import (
@@ -19,240 +17,36 @@ from parakeet_cli.settings import (
 
 __all__ = ["transcribe"]
 
-_INPUT, _OUTPUT, _MODEL, _BATCH, _TALK = (
-    "What to transcribe",
-    "Results",
-    "Recognition",
-    "Batch manners",
-    "Messages",
-)
-
-
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
+_CHUNKS = ChunkSettings()
 
 
 def transcribe(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Files, folders, quoted globs, @list.txt (one input a line), http(s) URLs, or - for stdin.",
-            show_default=False,
-        ),
-    ],
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            envvar="PARAKEET_FORMAT",
-            rich_help_panel=_OUTPUT,
-            metavar="LIST",
-            help="srt, vtt, json, txt, tsv: one, several with commas, or all.",
-        ),
-    ] = "srt",
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            envvar="PARAKEET_OUTPUT",
-            rich_help_panel=_OUTPUT,
-            metavar="DIR|-",
-            help="Folder for the results (sub-folders are mirrored), or - for stdout. Default: beside each source.",
-        ),
-    ] = None,
-    preset: Annotated[
-        str,
-        typer.Option(
-            envvar="PARAKEET_PRESET",
-            rich_help_panel=_OUTPUT,
-            metavar="NAME",
-            help="Rules for subtitle cues: default, netflix, bbc or shorts.",
-        ),
-    ] = "default",
-    recursive: Annotated[
-        bool,
-        typer.Option(
-            "--recursive",
-            "-r",
-            envvar="PARAKEET_RECURSIVE",
-            rich_help_panel=_INPUT,
-            help="Enter sub-folders.",
-        ),
-    ] = False,
-    track: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PARAKEET_TRACK",
-            rich_help_panel=_INPUT,
-            metavar="N|LANG|all",
-            help="Audio track by number from 1, by language, or all. Default: the file's default track.",
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(envvar="PARAKEET_START", rich_help_panel=_INPUT, metavar="TIME", help="Seconds or hh:mm:ss."),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(envvar="PARAKEET_END", rich_help_panel=_INPUT, metavar="TIME", help="Seconds or hh:mm:ss."),
-    ] = None,
-    max_duration: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PARAKEET_MAX_DURATION",
-            rich_help_panel=_INPUT,
-            metavar="TIME",
-            help="Refuse longer audio. Default: no limit.",
-        ),
-    ] = None,
-    require_audio: Annotated[
-        bool,
-        typer.Option(
-            "--require-audio",
-            envvar="PARAKEET_REQUIRE_AUDIO",
-            rich_help_panel=_INPUT,
-            help="A video without sound is a failure, not a skip.",
-        ),
-    ] = False,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            envvar="PARAKEET_MODEL",
-            rich_help_panel=_MODEL,
-            metavar="NAME|PATH",
-            help="A name from `parakeet models list`, a Hugging Face org/name, or a .nemo file.",
-        ),
-    ] = "parakeet-tdt-0.6b-v2",
-    device: Annotated[
-        str,
-        typer.Option(
-            envvar="PARAKEET_DEVICE",
-            rich_help_panel=_MODEL,
-            metavar="DEVICE",
-            help="auto, cpu, cuda or cuda:N.",
-        ),
-    ] = "auto",
-    dtype: Annotated[
-        Dtype,
-        typer.Option(
-            envvar="PARAKEET_DTYPE",
-            rich_help_panel=_MODEL,
-            help="Number format of the encoder; auto is fp16 on CUDA, bf16 on a CPU that has it, else fp32.",
-        ),
-    ] = Dtype.AUTO,
-    batch_size: Annotated[
-        str,
-        typer.Option(
-            envvar="PARAKEET_BATCH_SIZE",
-            rich_help_panel=_MODEL,
-            metavar="auto|N",
-            help="Chunks encoded together.",
-        ),
-    ] = "auto",
-    chunk_seconds: Annotated[
-        float | None,
-        typer.Option(
-            envvar="PARAKEET_CHUNK_SECONDS",
-            rich_help_panel=_MODEL,
-            min=1,
-            max=1200,
-            help=f"Length of a chunk, without its context. Default: {ChunkSettings().chunk_seconds:g}.",
-            show_default=False,
-        ),
-    ] = None,
-    chunk_minutes: Annotated[float | None, typer.Option(envvar="CHUNK_MINITE", hidden=True, min=0.02, max=20)] = None,
-    context_seconds: Annotated[
-        float,
-        typer.Option(
-            envvar="PARAKEET_CONTEXT_SECONDS",
-            rich_help_panel=_MODEL,
-            min=0,
-            max=60,
-            help="Sound that a chunk hears before and after its own part.",
-        ),
-    ] = ChunkSettings().context_seconds,
-    trust_model: Annotated[
-        bool,
-        typer.Option(
-            "--trust-model",
-            envvar="PARAKEET_TRUST_MODEL",
-            rich_help_panel=_MODEL,
-            help="Load a .nemo although it names classes outside NeMo.",
-        ),
-    ] = False,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite",
-            envvar="PARAKEET_OVERWRITE",
-            rich_help_panel=_BATCH,
-            help="Do everything again and replace what is there.",
-        ),
-    ] = False,
-    on_collision: Annotated[
-        OnCollision,
-        typer.Option(
-            envvar="PARAKEET_ON_COLLISION",
-            rich_help_panel=_BATCH,
-            help="When two inputs would write one file: keep both under longer names, refuse both, or take the first.",
-        ),
-    ] = OnCollision.SUFFIX,
-    shared: Annotated[
-        bool,
-        typer.Option(
-            "--shared",
-            envvar="PARAKEET_SHARED",
-            rich_help_panel=_BATCH,
-            help="Share the batch with other runs: leave out what another run is writing.",
-        ),
-    ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            envvar="PARAKEET_STRICT",
-            rich_help_panel=_BATCH,
-            help="A file that could be decoded only in part ends the run with exit code 3.",
-        ),
-    ] = False,
-    max_failures: Annotated[
-        int | None,
-        typer.Option(
-            envvar="PARAKEET_MAX_FAILURES",
-            rich_help_panel=_BATCH,
-            min=1,
-            metavar="N",
-            help="Stop after N failed files; 1 stops at the first.",
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", envvar="PARAKEET_QUIET", rich_help_panel=_TALK, help="Say only what went wrong."),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose",
-            "-v",
-            envvar="PARAKEET_VERBOSE",
-            rich_help_panel=_TALK,
-            help="Let NeMo and torch talk.",
-        ),
-    ] = False,
-    log_format: Annotated[
-        LogFormat,
-        typer.Option(
-            envvar="PARAKEET_LOG_FORMAT",
-            rich_help_panel=_TALK,
-            help="text, or json: one event a line on stderr.",
-        ),
-    ] = LogFormat.TEXT,
+    inputs: options.Inputs,
+    formats: options.Formats = "srt",
+    output: options.Output = None,
+    preset: options.Preset = "default",
+    recursive: options.Recursive = False,
+    track: options.Track = None,
+    start: options.Start = None,
+    end: options.End = None,
+    max_duration: options.MaxDuration = None,
+    require_audio: options.RequireAudio = False,
+    model: options.Model = "parakeet-tdt-0.6b-v2",
+    device: options.Device = "auto",
+    dtype: options.NumberFormat = Dtype.AUTO,
+    batch_size: options.BatchSize = "auto",
+    chunk_seconds: options.ChunkSeconds = None,
+    chunk_minutes: options.ChunkMinutes = None,
+    context_seconds: options.ContextSeconds = _CHUNKS.context_seconds,
+    trust_model: options.TrustModel = False,
+    overwrite: options.Overwrite = False,
+    on_collision: options.OnCollision = OnCollision.SUFFIX,
+    shared: options.Shared = False,
+    strict: options.Strict = False,
+    max_failures: options.MaxFailures = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    log_format: options.LogFormat = options.LogStyle.TEXT,
 ) -> None:
     """Transcribe audio and video into subtitles and text.
 
@@ -299,7 +93,7 @@ def transcribe(
         strict=strict,
         max_failures=max_failures,
         quiet=quiet,
-        json_log=log_format is LogFormat.JSON,
+        json_log=log_format is options.LogStyle.JSON,
     )
     try:
         raise typer.Exit(run(inputs, model, settings, manners))
