@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.recordings import SpokenWord
-from parakeet_cli.settings import SAMPLE_RATE, ChunkSettings
-from parakeet_cli.transcription.chunking import Samples, split
+from parakeet_cli.settings import SAMPLE_RATE, ActivitySettings, ChunkSettings
+from parakeet_cli.transcription.activity import EnergyDetector
+from parakeet_cli.transcription.chunking import Chunk, Samples, split
+from parakeet_cli.transcription.stretches import divide
 
 __all__ = ["FRAME_SECONDS", "cut_positions", "read_words", "transcribe"]
 
@@ -43,5 +45,6 @@ def cut_positions(samples: Samples, chunk_seconds: float) -> list[float]:
     """Seconds at which the pipeline cuts this recording: the inner ends of what its chunks own."""
     frame_samples = round(FRAME_SECONDS * SAMPLE_RATE)
     blocks = (samples[start : start + SAMPLE_RATE] for start in range(0, len(samples), SAMPLE_RATE))
-    chunks = split(blocks, 0, ChunkSettings(chunk_seconds=chunk_seconds), frame_samples)
-    return [chunk.span.owned_from / SAMPLE_RATE for chunk in chunks][1:]
+    sounds = divide(EnergyDetector().listen(blocks), ActivitySettings(), frame_samples)
+    items = split(sounds, 0, ChunkSettings(chunk_seconds=chunk_seconds), frame_samples)
+    return [item.span.owned_from / SAMPLE_RATE for item in items if isinstance(item, Chunk)][1:]

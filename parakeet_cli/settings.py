@@ -19,6 +19,15 @@ class Dtype(StrEnum):
     FP32 = "fp32"
 
 
+class Vad(StrEnum):
+    """What tells speech from other sound."""
+
+    ENERGY = "energy"
+    """Whatever rises above the noise."""
+    SILERO = "silero"
+    """A small network; it knows music and noise from speech, and costs time."""
+
+
 class OnCollision(StrEnum):
     """What happens when two inputs of a batch would write the same output."""
 
@@ -46,6 +55,21 @@ class DecodingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivitySettings:
+    """Read by ``transcription.activity`` and ``transcription.silence``. Seconds."""
+
+    vad: Vad = Vad.ENERGY
+    skip_silence_seconds: float = 10.0
+    """Silence that lasts longer is not sent to the recognizer; infinity sends all."""
+    edge_seconds: float = 1.0
+    """The same for silence before the first and after the last sound."""
+    margin_seconds: float = 0.5
+    """What is sent of a silence that is left out, on each side."""
+    restart_seconds: float = 2.0
+    """After a silence this long the decoder starts afresh."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkSettings:
     """Read by ``transcription.chunking``. Seconds; rounded to encoder frames there."""
 
@@ -53,6 +77,23 @@ class ChunkSettings:
     """What a chunk owns: the part whose frames are decoded."""
     context_seconds: float = 3.0
     """What it hears besides, on each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageSettings:
+    """Read by ``transcription.coverage`` and ``transcription.repair``. Seconds."""
+
+    audit: bool = True
+    """Decode speech without words again, and report what stays empty."""
+    hole_seconds: float = 1.5
+    """Between two words; a shorter hole is not looked into."""
+    speech_seconds: float = 0.4
+    """Of speech that must lie in a hole."""
+    longest_hole_seconds: float = 30.0
+    """A longer one is decoded in pieces."""
+    spare_seconds: float = 60.0
+    largest_share: float = 0.25
+    """What is decoded again at most: the first, and this share of the recording besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +130,9 @@ class TranscriptionSettings:
     """All that decides what a transcript says. Equal settings, input and checkpoint: equal transcript."""
 
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    activity: ActivitySettings = field(default_factory=ActivitySettings)
     chunks: ChunkSettings = field(default_factory=ChunkSettings)
+    coverage: CoverageSettings = field(default_factory=CoverageSettings)
     segments: SegmentSettings = field(default_factory=SegmentSettings)
     recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
     batch: BatchSettings = field(default_factory=BatchSettings)

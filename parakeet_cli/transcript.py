@@ -5,7 +5,7 @@ Times are seconds from the start of the media, as floats; writers turn them into
 
 from dataclasses import dataclass
 
-__all__ = ["Gap", "Partial", "Segment", "Token", "Transcript", "Word"]
+__all__ = ["Gap", "Partial", "Segment", "Silence", "Token", "Transcript", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """A stretch in which there was nothing to hear, and which the recognizer was not given."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Partial:
     """What of the media could not be decoded. ``expected_seconds`` is the container's claim, if it makes one."""
 
@@ -83,6 +91,7 @@ class Transcript:
     language: str | None
     model: str
     gaps: tuple[Gap, ...] = ()
+    skipped: tuple[Silence, ...] = ()
     partial: Partial | None = None
 
     @property

@@ -19,14 +19,14 @@ from tests.fakes import BeepRecognizer
 
 
 class SlowBeepRecognizer(BeepRecognizer):
-    def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
         time.sleep(float(os.environ.get("BEEP_SECONDS", "0")))
         if log := os.environ.get("BEEP_LOG"):
             with Path(log).open("a") as lines:
                 for chunk in chunks:
                     begin, heard = chunk.span.owned_from / SAMPLE_RATE, len(chunk.samples) / SAMPLE_RATE
                     lines.write(f"{chunk.recording} {begin:g} {heard:g}\n")
-        return super().encode(chunks)
+        return super().encode(chunks, exactly=exactly)
 
 
 def load(_checkpoint: Checkpoint, _settings: RecognizerSettings) -> SlowBeepRecognizer:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.errors import RecognitionFailed
-from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.settings import SAMPLE_RATE, ChunkSettings
 from parakeet_cli.transcript import Token
-from parakeet_cli.transcription.chunking import Chunk, Samples
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
+from parakeet_cli.transcription.chunking import Chunk, Samples, split
+from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row, owned_pieces
+from parakeet_cli.transcription.stretches import Sound
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FRAME = 1_280
@@ -35,6 +36,12 @@ def beeps(words: Sequence[str], *, beep: float = 0.24, pause: float = 0.16) -> S
 
 def silence(seconds: float) -> Samples:
     return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+
+
+def cut(samples: Samples, recording: int, settings: ChunkSettings, frame_samples: int = FRAME) -> list[Chunk]:
+    """The chunks of a recording that is one stretch, with nothing known of its speech."""
+    items = split([Sound(0, samples)], recording, settings, frame_samples)
+    return [item for item in items if isinstance(item, Chunk)]
 
 
 def write_wav(path: Path, samples: Samples) -> Path:
@@ -61,20 +68,19 @@ class BeepRecognizer:
     def chunks_a_batch(self, window_seconds: float) -> int:
         return 4
 
-    def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
         self.batches.append(len(chunks))
         return [self._encode(chunk) for chunk in chunks]
 
-    def _encode(self, chunk: Chunk) -> Frames:
+    def _encode(self, chunk: Chunk) -> tuple[Frames, ...]:
         heard = np.pad(chunk.samples, (0, -len(chunk.samples) % FRAME)).reshape(-1, FRAME)
         labels = [_label(frame) for frame in heard]
         if any(label is not None and WORDS[label] in self.refuses for label in labels):
             raise RecognitionFailed("This sound is refused.")
-        first = (chunk.span.owned_from - chunk.span.heard_from) // FRAME
-        last = len(labels)
-        if chunk.span.owned_until < chunk.span.heard_until:
-            last = (chunk.span.owned_until - chunk.span.heard_from) // FRAME
-        return Frames(chunk.span.owned_from, last - first, labels[first:last])
+        return tuple(
+            Frames(place, last - first, labels[first:last])
+            for place, first, last in owned_pieces(chunk, len(labels), FRAME)
+        )
 
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         return [self._decode(row) for row in rows]

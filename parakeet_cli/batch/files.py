@@ -12,7 +12,7 @@ from parakeet_cli.errors import DiskFull, OutputUnwritable
 __all__ = ["check_writable", "remove_orphans", "write_atomically"]
 
 _PREFIX, _PROBE_PREFIX, _SUFFIX = ".parakeet-", ".parakeet.probe-", ".tmp"
-_TRIES = 3
+_TRIES = 30
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 

@@ -73,7 +73,9 @@ def key_of(media: Media, track: int | str | None, settings: TranscriptionSetting
             return None
     relevant = {
         "decoding": asdict(settings.decoding),
+        "activity": asdict(settings.activity),
         "chunks": asdict(settings.chunks),
+        "coverage": asdict(settings.coverage),
         "segments": asdict(settings.segments),
         "dtype": settings.recognizer.dtype,
         "track": track,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from parakeet_cli.settings import ChunkSettings, Dtype
+from parakeet_cli.settings import ChunkSettings, Dtype, Vad
 from parakeet_cli.settings import OnCollision as CollisionPolicy
 
 INPUT, OUTPUT, MODEL, BATCH, TALK = (
@@ -182,6 +182,36 @@ ContextSeconds = Annotated[
         min=0,
         max=60,
         help="Sound that a chunk hears before and after its own part.",
+    ),
+]
+
+VoiceActivity = Annotated[
+    Vad,
+    typer.Option(
+        "--vad",
+        envvar="PARAKEET_VAD",
+        rich_help_panel=MODEL,
+        help="What tells where somebody speaks: energy costs nothing, silero knows music and noise from speech.",
+    ),
+]
+
+SkipSilence = Annotated[
+    str,
+    typer.Option(
+        envvar="PARAKEET_SKIP_SILENCE",
+        rich_help_panel=MODEL,
+        metavar="SECONDS|never",
+        help="Do not send silence that lasts longer to the model.",
+    ),
+]
+
+Audit = Annotated[
+    bool,
+    typer.Option(
+        "--audit/--no-audit",
+        envvar="PARAKEET_AUDIT",
+        rich_help_panel=MODEL,
+        help="Decode speech that got no words again, and report what stays empty.",
     ),
 ]
 

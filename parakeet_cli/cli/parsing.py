@@ -6,7 +6,7 @@ import typer
 
 from parakeet_cli.settings import ChunkSettings
 
-__all__ = ["chunk_length", "parse_batch_size", "parse_time", "parse_track"]
+__all__ = ["chunk_length", "parse_batch_size", "parse_silence", "parse_time", "parse_track"]
 
 
 def parse_track(text: str | None) -> int | str | None:
@@ -31,6 +31,19 @@ def parse_batch_size(text: str) -> int | None:
     if not text.isdigit() or int(text) == 0:
         raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1.", param_hint="--batch-size")
     return int(text)
+
+
+def parse_silence(text: str) -> float:
+    """Seconds from 2 on, so that the margins on both sides of what is left out fit into it; infinity for never."""
+    if text == "never":
+        return math.inf
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 2.0 <= seconds < math.inf:
+        raise typer.BadParameter(f"{text!r} is neither never nor seconds from 2 on.", param_hint="--skip-silence")
+    return seconds
 
 
 def parse_time(text: str | None, option: str) -> float | None:

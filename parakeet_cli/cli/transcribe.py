@@ -3,21 +3,25 @@
 import typer
 
 from parakeet_cli.cli import options
-from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_time, parse_track
+from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence, parse_time, parse_track
 from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import (
+    ActivitySettings,
     BatchSettings,
     ChunkSettings,
+    CoverageSettings,
     DecodingSettings,
     Dtype,
     OnCollision,
     RecognizerSettings,
     TranscriptionSettings,
+    Vad,
 )
 
 __all__ = ["transcribe"]
 
 _CHUNKS = ChunkSettings()
+_ACTIVITY = ActivitySettings()
 
 
 def transcribe(
@@ -38,6 +42,9 @@ def transcribe(
     chunk_seconds: options.ChunkSeconds = None,
     chunk_minutes: options.ChunkMinutes = None,
     context_seconds: options.ContextSeconds = _CHUNKS.context_seconds,
+    vad: options.VoiceActivity = Vad.ENERGY,
+    skip_silence: options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
+    audit: options.Audit = True,
     trust_model: options.TrustModel = False,
     overwrite: options.Overwrite = False,
     on_collision: options.OnCollision = OnCollision.SUFFIX,
@@ -74,6 +81,8 @@ def transcribe(
             end=parse_time(end, "--end"),
             max_duration=parse_time(max_duration, "--max-duration"),
         ),
+        activity=ActivitySettings(vad, parse_silence(skip_silence)),
+        coverage=CoverageSettings(audit),
         chunks=ChunkSettings(chunk_length(chunk_seconds, chunk_minutes), context_seconds),
         recognizer=RecognizerSettings(device, dtype, trust_model, verbose),
         batch=BatchSettings(parse_batch_size(batch_size)),

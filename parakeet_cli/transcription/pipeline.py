@@ -8,14 +8,18 @@ from functools import partial
 
 from parakeet_cli.errors import InputError, RecognitionFailed
 from parakeet_cli.settings import SAMPLE_RATE, TranscriptionSettings
-from parakeet_cli.transcript import Partial, Token, Transcript
+from parakeet_cli.transcript import Partial, Silence, Token, Transcript
+from parakeet_cli.transcription.activity import make_detector
 from parakeet_cli.transcription.ahead import Ahead
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk, split
+from parakeet_cli.transcription.coverage import Coverage
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import Media
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Recognizer, Row
+from parakeet_cli.transcription.recognition import Recognition, Track
+from parakeet_cli.transcription.recognizer import Recognizer
 from parakeet_cli.transcription.segmentation import to_segments, to_words
+from parakeet_cli.transcription.stretches import Skipped, divide
 
 __all__ = ["Event", "Failed", "Finished", "OnDownload", "Progress", "Recording", "Started", "Transcriber"]
 
@@ -82,12 +86,19 @@ class _Decoded:
     partial: Partial | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """Between two chunks of a recording."""
+
+    recording: int
+    skipped: Skipped
+
+
 @dataclass(slots=True)
-class _Run:
+class _Run(Track):
     """What is known of a recording while its chunks pass by."""
 
-    tokens: list[Token] = field(default_factory=list)
-    state: DecoderState = None
+    skipped: list[Skipped] = field(default_factory=list)
     recognition_seconds: float = 0.0
     decoded: _Decoded | None = None
 
@@ -117,6 +128,7 @@ class Transcriber:
         self._settings = settings
         window = settings.chunks.chunk_seconds + 2 * settings.chunks.context_seconds
         self._batch_size = settings.batch.batch_size or recognizer.chunks_a_batch(window)
+        self._recognition = Recognition(recognizer, self._batch_size)
         self._chunks_ahead = max(1, min(2 * self._batch_size, int(_SECONDS_AHEAD / window)))
 
     def transcribe(self, recordings: Iterable[Recording]) -> Iterator[Event]:
@@ -131,12 +143,14 @@ class Transcriber:
             for item in decoded:
                 match item:
                     case Started():
-                        runs[item.recording] = _Run()
+                        runs[item.recording] = _Run(Coverage(self._settings.coverage))
                         yield item
                     case Failed() if item.recording not in runs.failed:
                         batcher.drop(item.recording)
                         runs.fail(item.recording)
                         yield item
+                    case _Silence() if item.recording in runs:
+                        runs[item.recording].skipped.append(item.skipped)
                     case Chunk() if item.recording in runs:
                         yield from self._recognize(batcher.add(item), runs)
                     case _Decoded() if item.recording in runs:
@@ -146,7 +160,7 @@ class Transcriber:
 
     def _decode(
         self, recordings: Iterable[Recording], failed: Set[int]
-    ) -> Iterator[Started | Chunk | _Decoded | Failed]:
+    ) -> Iterator[Started | Chunk | _Silence | _Decoded | Failed]:
         """The chunks of one recording after the other, between ``Started`` and ``_Decoded`` or ``Failed``.
 
         ``failed`` fills up meanwhile; the rest of a recording in it is left out.
@@ -161,7 +175,7 @@ class Transcriber:
             except InputError as error:
                 yield Failed(recording.number, error)
 
-    def _decode_one(self, recording: Recording) -> Generator[Started | Chunk | _Decoded, None, None]:
+    def _decode_one(self, recording: Recording) -> Generator[Started | Chunk | _Silence | _Decoded, None, None]:
         settings = self._settings.decoding
         if recording.track is not None:
             settings = replace(settings, track=recording.track)
@@ -170,7 +184,11 @@ class Transcriber:
             track = choose_track(info, settings.track)
             decoding = decode(file, info, track, settings)
             yield Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)
-            yield from split(decoding, recording.number, self._settings.chunks, self._recognizer.frame_samples)
+            heard = make_detector(self._settings.activity.vad).listen(decoding)
+            frame = self._recognizer.frame_samples
+            sounds = divide(heard, self._settings.activity, frame)
+            for item in split(sounds, recording.number, self._settings.chunks, frame):
+                yield _Silence(recording.number, item) if isinstance(item, Skipped) else item
             yield _Decoded(recording.number, decoding.seconds, decoding.partial)
 
     def _download_watcher(self, number: int) -> Callable[[int, int | None], None] | None:
@@ -181,7 +199,7 @@ class Transcriber:
             yield from self._recognize_batch(batch.chunks, runs)
             for number in batch.ended:
                 if run := runs.pop(number, None):
-                    yield self._finish(number, run)
+                    yield from self._finish(number, run)
 
     def _recognize_batch(self, chunks: Sequence[Chunk], runs: _Runs) -> Iterator[Event]:
         chunks = [chunk for chunk in chunks if chunk.recording in runs]
@@ -189,48 +207,40 @@ class Transcriber:
             return
         started = time.monotonic()
         try:
-            events = self._words_of(chunks, runs)
+            self._recognition.recognize(chunks, runs)
         except RecognitionFailed as error:
             if len(chunks) > 1:
                 for chunk in chunks:
                     yield from self._recognize_batch([chunk], runs)
                 return
             runs.fail(chunks[0].recording)
-            events = [Failed(chunks[0].recording, error)]
-        else:
-            seconds = (time.monotonic() - started) / sum(len(chunk.samples) for chunk in chunks)
-            for chunk in chunks:
-                runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
-        yield from events
-
-    def _words_of(self, chunks: Sequence[Chunk], runs: _Runs) -> list[Event]:
-        """Encode all chunks at once, then decode each recording's new frames from where it stopped."""
-        rows: dict[int, list[Frames]] = {}
-        for chunk, frames in zip(chunks, self._recognizer.encode(chunks), strict=True):
-            if frames.count:
-                rows.setdefault(chunk.recording, []).append(frames)
-        if rows:
-            hypotheses = self._recognizer.decode(
-                [Row(tuple(frames), runs[number].state) for number, frames in rows.items()]
-            )
-            for number, (hypothesis, state) in zip(rows, hypotheses, strict=True):
-                runs[number].tokens.extend(hypothesis.tokens)
-                runs[number].state = state
+            yield Failed(chunks[0].recording, error)
+            return
+        seconds = (time.monotonic() - started) / sum(len(chunk.samples) for chunk in chunks)
+        for chunk in chunks:
+            runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
         heard = {chunk.recording: chunk.span.owned_until / SAMPLE_RATE for chunk in chunks}
-        return [Progress(number, seconds) for number, seconds in heard.items()]
+        for number, position in heard.items():
+            yield Progress(number, position)
 
-    def _finish(self, number: int, run: _Run) -> Finished:
+    def _finish(self, number: int, run: _Run) -> Iterator[Progress | Finished]:
         assert run.decoded is not None, "a recording ends only after its last chunk was decoded"
         offset = self._settings.decoding.start
-        words = to_words(_placed(run.tokens, run.decoded.seconds, offset))
+        words = to_words(_placed(run.coverage.tokens, run.decoded.seconds, offset))
         transcript = Transcript(
             segments=tuple(to_segments(words, self._settings.segments)),
             duration=run.decoded.seconds,
             language=self._recognizer.language,
             model=self._recognizer.model,
+            gaps=tuple(replace(gap, start=gap.start + offset, end=gap.end + offset) for gap in run.coverage.gaps),
+            skipped=tuple(
+                Silence(offset + silence.start / SAMPLE_RATE, offset + silence.end / SAMPLE_RATE)
+                for silence in run.skipped
+            ),
             partial=run.decoded.partial,
         )
-        return Finished(number, transcript, run.recognition_seconds)
+        yield Progress(number, run.decoded.seconds)
+        yield Finished(number, transcript, run.recognition_seconds)
 
 
 def _placed(tokens: Iterable[Token], seconds: float, offset: float) -> Iterator[Token]:

@@ -11,15 +11,19 @@ from typing import Any, Protocol
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk
 
-__all__ = ["DecoderState", "Frames", "Hypothesis", "Recognizer", "Row"]
+__all__ = ["UNKNOWN", "DecoderState", "Frames", "Hypothesis", "Recognizer", "Row", "owned_pieces"]
 
 DecoderState = Any
 """Opaque to the pipeline; None is the state at the start of a recording."""
 
 
+UNKNOWN = "⁇"
+"""The text of a token that stands for what the vocabulary cannot write, as SentencePiece has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The encoder frames that one chunk owns.
+    """Consecutive encoder frames of what one chunk owns.
 
     ``first_sample`` is the position of frame 0 in the recording, in samples; ``count`` the number of frames;
     ``encoded`` belongs to the recognizer.
@@ -32,7 +36,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Frames of one recording that follow each other without a hole, to be decoded from ``state``."""
+    """Frames of one recording that follow each other without a hole, to be decoded from ``state``; None is afresh."""
 
     frames: tuple[Frames, ...]
     state: DecoderState
@@ -63,8 +67,25 @@ class Recognizer(Protocol):
     def chunks_a_batch(self, window_seconds: float) -> int:
         """How many chunks that hear ``window_seconds`` each suit the device, when the user asked for no number."""
 
-    def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
-        """Encode chunks of any recordings as one batch; one ``Frames`` a chunk, of its owned part only."""
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        """Encode chunks of any recordings as one batch; for each its owned part, divided at its ``restarts``.
+
+        ``exactly`` asks for the most exact number format. Raises ``RecognitionFailed`` if a chunk cannot be encoded.
+        """
 
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
-        """Decode rows of different recordings as one batch; a hypothesis and the state after it for each."""
+        """Decode rows as one batch, independent of each other; a hypothesis and the state after it for each."""
+
+
+def owned_pieces(chunk: Chunk, frames: int, frame_samples: int) -> list[tuple[int, int, int]]:
+    """What a chunk of ``frames`` encoder frames owns, divided at its restarts.
+
+    For each piece its position in samples, its first frame and the frame after its last. The last chunk of a stretch
+    owns all that is left: its end lies between two frames.
+    """
+    span = chunk.span
+    places = sorted({span.owned_from, *chunk.restarts})
+    borders = [(place - span.heard_from) // frame_samples for place in places]
+    borders.append(frames if chunk.ends_stretch else (span.owned_until - span.heard_from) // frame_samples)
+    borders = [min(border, frames) for border in borders]
+    return [(place, first, last) for place, first, last in zip(places, borders[:-1], borders[1:], strict=True)]

@@ -36,23 +36,23 @@ def encoded(log: Path) -> list[tuple[str, float, float]]:
 
 
 def test_all_formats_come_from_one_decode(parakeet: Command, tmp_path: Path) -> None:
-    write_wav(parakeet.folder / "talk.wav", beeps(["one", "two", "three"]))
+    write_wav(parakeet.folder / "talk.wav", beeps(["one", "two", "three", "four"]))
     options = ("-f", "all", "-o", "out", "--chunk-seconds", "1", "--context-seconds", "0.08")
     done = parakeet("transcribe", "talk.wav", *options, environment={"BEEP_LOG": str(tmp_path / "log")})
     assert done.returncode == 0, done.stderr
-    assert [begin for _, begin, _ in encoded(tmp_path / "log")] == [0, 1.04]
+    assert [begin for _, begin, _ in encoded(tmp_path / "log")] == [0.16, 1.2]
     out = parakeet.folder / "out"
     assert sorted(path.name for path in out.iterdir()) == [
         f"talk.{name}" for name in ("json", "srt", "tsv", "txt", "vtt")
     ]
-    assert (out / "talk.txt").read_text() == "one two three\n"
-    assert webvtt.read(str(out / "talk.vtt"))[0].text == "one two three"
+    assert (out / "talk.txt").read_text() == "one two three four\n"
+    assert webvtt.read(str(out / "talk.vtt"))[0].text == "one two three four"
     transcript = json.loads((out / "talk.json").read_text())
     assert transcript["schema"] == 1
-    assert transcript["duration"] == pytest.approx(1.36)
+    assert transcript["duration"] == pytest.approx(1.76)
     assert transcript["rtfx"] > 0
     assert transcript["language"] == "en"
-    assert [word["start"] for word in transcript["segments"][0]["words"]] == [0.16, 0.56, 0.96]
+    assert [word["start"] for word in transcript["segments"][0]["words"]] == [0.16, 0.56, 0.96, 1.36]
 
 
 def test_words_over_many_cuts_are_written_once(parakeet: Command) -> None:
@@ -183,7 +183,7 @@ def test_options_come_from_the_environment_too(parakeet: Command) -> None:
     [
         (None, (), [36, 36]),
         ("0.05", (), [9] * 18),
-        ("10", (), [60]),
+        ("10", (), [59.5]),
         ("0.05", ("--chunk-seconds", "24"), [30, 30, 30]),
         ("10", ("--chunk-seconds", "24"), [30, 30, 30]),
     ],
@@ -192,7 +192,7 @@ def test_the_original_services_chunk_minutes_are_understood(
     parakeet: Command, tmp_path: Path, minutes: str | None, options: tuple[str, ...], heard: list[int]
 ) -> None:
     """A chunk hears 3 s of context on both sides; ``--chunk-seconds`` wins over ``CHUNK_MINITE``."""
-    write_wav(parakeet.folder / "talk.wav", silence(60))
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"] * 149))  # 59.5 s between digital silence
     environment = {"BEEP_LOG": str(tmp_path / "log")} | ({"CHUNK_MINITE": minutes} if minutes else {})
     done = parakeet("transcribe", "talk.wav", *options, environment=environment)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ from webvtt import WebVTT
 from parakeet_cli.output.cues import to_cues
 from parakeet_cli.output.presets import PRESETS, CueRules
 from parakeet_cli.output.writers import formats, read_json
-from parakeet_cli.transcript import Gap, Partial, Segment, Transcript, Word
+from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Transcript, Word
 
 ODD = [
     *["-->", "--->", "--", ">", "<b>", "</v>", "<v", "&lt;", "&", "\x1b[31m", "=cmd|' /C calc'!A0", '"', "'", "+1"],
@@ -145,6 +145,7 @@ def test_plain_text_reads_back(found: tuple[Segment, ...]) -> None:
     language=st.none() | st.sampled_from(["en", "de"]),
     rtfx=st.none() | st.floats(),
     gaps=st.lists(st.builds(Gap, st.just(1.0), st.just(2.5), st.text(max_size=5)), max_size=2).map(tuple),
+    skipped=st.lists(st.builds(Silence, st.just(10.0), st.floats(10.0, 99.0).map(lambda x: round(x, 3)))).map(tuple),
     partial=st.none() | st.builds(Partial, st.floats(0, 1e6), st.none() | st.floats(0, 1e6), st.integers(0, 99)),
 )
 def test_json_reads_back_equal(
@@ -152,12 +153,14 @@ def test_json_reads_back_equal(
     language: str | None,
     rtfx: float | None,
     gaps: tuple[Gap, ...],
+    skipped: tuple[Silence, ...],
     partial: Partial | None,
 ) -> None:
-    transcript = Transcript(found, 3600.125, language, "tdt", gaps, partial)
+    transcript = Transcript(found, 3600.125, language, "tdt", gaps, skipped, partial)
     text = formats(PRESETS["default"])["json"].write(transcript, rtfx)
     read = read_json(text.encode().decode())
-    assert (read.language, read.gaps, read.partial, read.duration) == (language, gaps, partial, 3600.125)
+    assert (read.language, read.gaps, read.skipped) == (language, gaps, skipped)
+    assert (read.partial, read.duration) == (partial, 3600.125)
     assert len(read.segments) == len(found)
     for before, after in zip(transcript.words, read.words, strict=True):
         assert after.text == re.sub("[\ud800-\udfff]", "\ufffd", before.text)

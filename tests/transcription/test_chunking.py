@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from parakeet_cli.settings import SAMPLE_RATE, ChunkSettings
 from parakeet_cli.transcription.chunking import Chunk, Samples, split
+from parakeet_cli.transcription.stretches import Sound
 
 FRAME = 1_280
 
@@ -18,8 +19,8 @@ def chunks_of(
     length: int, *, chunk: float = 1.6, context: float = 0.32, block: int = 4_000
 ) -> tuple[list[Chunk], Samples]:
     samples = ramp(length)
-    blocks = (samples[start : start + block] for start in range(0, length, block))
-    return list(split(blocks, 7, ChunkSettings(chunk, context), FRAME)), samples
+    sounds = [Sound(start, samples[start : start + block]) for start in range(0, length, block)]
+    return [item for item in split(sounds, 7, ChunkSettings(chunk, context), FRAME) if isinstance(item, Chunk)], samples
 
 
 @given(

@@ -35,7 +35,7 @@ def recordings(folder: Path, spoken: Sequence[Sequence[str]]) -> list[Recording]
 def settings(
     size: int | None = 4, chunks: ChunkSettings = SHORT, decoding: DecodingSettings | None = None
 ) -> TranscriptionSettings:
-    return TranscriptionSettings(decoding or DecodingSettings(), chunks, batch=BatchSettings(size))
+    return TranscriptionSettings(decoding or DecodingSettings(), chunks=chunks, batch=BatchSettings(size))
 
 
 def transcripts(events: Sequence[Event]) -> dict[int, Transcript]:
@@ -112,8 +112,8 @@ def test_a_refusal_in_the_middle_of_a_long_recording_ends_it_once(tmp_path: Path
 
 def test_a_recording_that_failed_in_the_recognizer_does_not_fail_again_in_the_decoder(tmp_path: Path) -> None:
     """The decoder finds it too long when the recognizer has refused its first chunk."""
-    (recording,) = recordings(tmp_path, [["nine"] + ["four"] * 9])
-    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(1, decoding=DecodingSettings(max_duration=3)))
+    (recording,) = recordings(tmp_path, [["nine"] + ["four"] * 99])
+    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(1, decoding=DecodingSettings(max_duration=39)))
     events = list(transcriber.transcribe([recording]))
     assert [event.error.code for event in events if isinstance(event, Failed)] == ["recognition_failed"]
 
@@ -244,9 +244,9 @@ def test_a_batch_mixes_chunks_of_different_recordings(tmp_path: Path) -> None:
     class Watching(BeepRecognizer):
         mixed = 0
 
-        def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
+        def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
             self.mixed += len({chunk.recording for chunk in chunks}) > 1
-            return super().encode(chunks)
+            return super().encode(chunks, exactly=exactly)
 
     recognizer = Watching()
     list(Transcriber(recognizer, settings(4)).transcribe(recordings(tmp_path, [["one"]] * 12)))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from parakeet_cli.errors import InvalidTranscript
 from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.output.writers.times import rounded
-from parakeet_cli.transcript import Gap, Partial, Segment, Transcript, Word
+from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Transcript, Word
 
 __all__ = ["SCHEMA", "JsonWriter", "read_json"]
 
@@ -39,6 +39,9 @@ class JsonWriter:
             "segments": [_segment(segment) for segment in transcript.segments],
             "gaps": [
                 {"start": rounded(gap.start), "end": rounded(gap.end), "reason": gap.reason} for gap in transcript.gaps
+            ],
+            "skipped": [
+                {"start": rounded(silence.start), "end": rounded(silence.end)} for silence in transcript.skipped
             ],
             "partial": _partial(transcript.partial),
         }
@@ -95,6 +98,7 @@ def _read_transcript(fields: "_Fields") -> Transcript:
         language=fields.text_or_none("language"),
         model=fields.text("model"),
         gaps=tuple(Gap(*gap.times(), gap.text("reason")) for gap in fields.objects("gaps")),
+        skipped=tuple(Silence(*silence.times()) for silence in fields.objects("skipped")),
         partial=None if partial is None else _read_partial(partial),
     )
 

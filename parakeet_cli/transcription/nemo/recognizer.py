@@ -17,7 +17,7 @@ from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.nemo.decoding import CtcDecoder, Decoder, Emission, TransducerDecoder
 from parakeet_cli.transcription.nemo.failures import engine_failures
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
+from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row, owned_pieces
 
 __all__ = ["NemoRecognizer"]
 
@@ -55,7 +55,7 @@ class NemoRecognizer:
 
     @engine_failures(_SAVING)
     @torch.inference_mode()
-    def encode(self, chunks: Sequence[Chunk]) -> list[Frames]:
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
         lengths = torch.tensor([len(chunk.samples) for chunk in chunks])
         signals = torch.zeros(len(chunks), int(lengths.max()))
         for row, chunk in enumerate(chunks):
@@ -63,20 +63,23 @@ class NemoRecognizer:
         features, feature_lengths = self._model.preprocessor(
             input_signal=signals.to(self.device), length=lengths.to(self.device)
         )
-        encoded, frame_counts = self._run_encoder(features, feature_lengths)
+        encoded, frame_counts = self._run_encoder(features, feature_lengths, exactly)
         return [
             self._owned(chunk, frames, count)
             for chunk, frames, count in zip(chunks, encoded.transpose(1, 2), frame_counts.tolist(), strict=True)
         ]
 
-    def _run_encoder(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        encoded, counts = self._encoder(audio_signal=features.to(self.dtype), length=lengths)
-        if torch.isfinite(encoded).all():
-            return encoded.float(), counts
-        if self.dtype != torch.float32:
-            self._warn_of_overflow()
-            with self._in_fp32():
-                encoded, counts = self._encoder(audio_signal=features, length=lengths)
+    def _run_encoder(
+        self, features: torch.Tensor, lengths: torch.Tensor, exactly: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not exactly:
+            encoded, counts = self._encoder(audio_signal=features.to(self.dtype), length=lengths)
+            if torch.isfinite(encoded).all():
+                return encoded.float(), counts
+            if self.dtype != torch.float32:
+                self._warn_of_overflow()
+        with self._in_fp32():
+            encoded, counts = self._encoder(audio_signal=features, length=lengths)
         if not torch.isfinite(encoded).all():
             raise RecognitionFailed("The encoder gives values that are not finite for this audio, also in fp32.")
         return encoded, counts
@@ -94,14 +97,11 @@ class NemoRecognizer:
         finally:
             self._encoder.to(self.dtype)
 
-    def _owned(self, chunk: Chunk, frames: torch.Tensor, count: int) -> Frames:
-        """The last chunk owns all that is left: its end lies between two frames."""
-        span = chunk.span
-        first = (span.owned_from - span.heard_from) // self.frame_samples
-        last = count
-        if span.owned_until < span.heard_until:
-            last = (span.owned_until - span.heard_from) // self.frame_samples
-        return Frames(span.owned_from, last - first, frames[first:last].clone())
+    def _owned(self, chunk: Chunk, frames: torch.Tensor, count: int) -> tuple[Frames, ...]:
+        return tuple(
+            Frames(place, last - first, frames[first:last].clone())
+            for place, first, last in owned_pieces(chunk, count, self.frame_samples)
+        )
 
     @engine_failures(_SAVING)
     @torch.inference_mode()
@@ -133,7 +133,7 @@ def _pieces(tokenizer: Any) -> tuple[str, ...]:
 
 def _text(piece: str) -> str:
     if piece == "<unk>":
-        return "⁇"  # as SentencePiece writes it
+        return UNKNOWN
     if piece.startswith("<") and piece.endswith(">") and len(piece) > 2:
         return ""
     return piece.replace("▁", " ")

@@ -14,12 +14,13 @@ from parakeet_cli.errors import EngineFailed, ModelCorrupt, ModelUnsupported, Re
 from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, RecognizerSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.chunking import Chunk, Samples, Span, split
+from parakeet_cli.transcription.chunking import Chunk, Samples, Span
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
-from parakeet_cli.transcription.recognizer import Row
+from parakeet_cli.transcription.recognizer import Frames, Row
+from tests.fakes import cut
 
 pytestmark = pytest.mark.model
 
@@ -33,14 +34,18 @@ def tokens_of(
     recognizer: NemoRecognizer, samples: Samples, chunk: float, context: float = 1.0, batch: int = 4
 ) -> list[Token]:
     """Recognize in chunks, with the state carried from one batch of them to the next."""
-    chunks = list(split([samples], 0, ChunkSettings(chunk, context), recognizer.frame_samples))
+    chunks = cut(samples, 0, ChunkSettings(chunk, context), recognizer.frame_samples)
     tokens: list[Token] = []
     state: Any = None
     for first in range(0, len(chunks), batch):
-        frames = recognizer.encode(chunks[first : first + batch])
+        frames = flat(recognizer.encode(chunks[first : first + batch]))
         ((hypothesis, state),) = recognizer.decode([Row(tuple(frames), state)])
         tokens += hypothesis.tokens
     return tokens
+
+
+def flat(encoded: Sequence[tuple[Frames, ...]]) -> list[Frames]:
+    return [frames for pieces_of_chunk in encoded for frames in pieces_of_chunk]
 
 
 def pieces(tokens: Sequence[Token]) -> list[str]:
@@ -88,9 +93,9 @@ def test_chunks_with_context_and_carried_state_say_what_one_pass_says(
     recognizer: NemoRecognizer, minute: Samples, chunk: float
 ) -> None:
     whole = tokens_of(recognizer, minute, chunk=70)
-    cut = tokens_of(recognizer, minute, chunk=chunk, context=2.0)
+    chunked = tokens_of(recognizer, minute, chunk=chunk, context=2.0)
     assert len(whole) > 60
-    assert likeness(text(whole), text(cut)) >= 0.96
+    assert likeness(text(whole), text(chunked)) >= 0.96
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
@@ -107,13 +112,13 @@ def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
 def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: NemoRecognizer, minute: Samples) -> None:
     """One goes on with its state, one begins, one is short: each says what it says alone."""
     parts = [minute[: 40 * 16_000], minute[10 * 16_000 : 50 * 16_000], minute[: 3 * 16_000]]
-    chunks = [list(split([part], n, ChunkSettings(10, 1), recognizer.frame_samples)) for n, part in enumerate(parts)]
+    chunks = [cut(part, n, ChunkSettings(10, 1), recognizer.frame_samples) for n, part in enumerate(parts)]
     alone = [tokens_of(recognizer, part, chunk=10, batch=1) for part in parts]
     states: list[Any] = [None] * 3
     together: list[list[Token]] = [[], [], []]
     for step in range(5):
         numbers = [n for n in range(3) if n <= step and step - n < len(chunks[n])]
-        frames = recognizer.encode([chunks[n][step - n] for n in numbers])
+        frames = flat(recognizer.encode([chunks[n][step - n] for n in numbers]))
         rows = [Row((part,), states[n]) for n, part in zip(numbers, frames, strict=True)]
         for n, (hypothesis, state) in zip(numbers, recognizer.decode(rows), strict=True):
             together[n] += hypothesis.tokens
@@ -128,8 +133,8 @@ def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_
     import torch
 
     samples = samples_of(one_two_three)
-    (chunk,) = split([samples], 0, ChunkSettings(30, 1), recognizer.frame_samples)
-    (frames,) = recognizer.encode([chunk])
+    (chunk,) = cut(samples, 0, ChunkSettings(30, 1), recognizer.frame_samples)
+    ((frames,),) = recognizer.encode([chunk])
     ((hypothesis, _),) = recognizer.decode([Row((frames,), None)])
     token = hypothesis.tokens[0]
     model = recognizer._model
@@ -144,8 +149,8 @@ def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_
 
 
 def test_every_frame_is_owned_once(recognizer: NemoRecognizer, minute: Samples) -> None:
-    chunks = list(split([minute[: 50 * 16_000 + 333]], 0, ChunkSettings(7, 1), recognizer.frame_samples))
-    frames = recognizer.encode(chunks)
+    chunks = cut(minute[: 50 * 16_000 + 333], 0, ChunkSettings(7, 1), recognizer.frame_samples)
+    frames = flat(recognizer.encode(chunks))
     position = 0
     for part in frames:
         assert part.first_sample == position
@@ -158,19 +163,19 @@ def test_every_frame_is_owned_once(recognizer: NemoRecognizer, minute: Samples) 
 def test_other_kinds_load_and_carry_their_state_over_cuts(untrained: Any, minute: Samples, kind: str) -> None:
     """Random weights emit something at most frames; frame by frame it must not matter where the cuts fall."""
     loaded = load_recognizer(untrained(kind), RecognizerSettings(device="cpu", dtype=Dtype.FP32))
-    chunk = next(split([minute[: 12 * 16_000]], 0, ChunkSettings(30, 1), loaded.frame_samples))
-    (frames,) = loaded.encode([chunk])
+    chunk = cut(minute[: 12 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
+    ((frames,),) = loaded.encode([chunk])
     ((whole, _),) = loaded.decode([Row((frames,), None)])
     assert len(whole.tokens) > 5
-    cut: list[Token] = []
+    parts: list[Token] = []
     state: Any = None
     for first in range(0, frames.count, 17):
         encoded = frames.encoded[first : first + 17]
         part = type(frames)(first * loaded.frame_samples, len(encoded), encoded)
         ((hypothesis, state),) = loaded.decode([Row((part,), state)])
-        cut += hypothesis.tokens
-    assert pieces(cut) == pieces(whole.tokens)
-    assert [token.start for token in cut] == pytest.approx([token.start for token in whole.tokens])
+        parts += hypothesis.tokens
+    assert pieces(parts) == pieces(whole.tokens)
+    assert [token.start for token in parts] == pytest.approx([token.start for token in whole.tokens])
     assert all(token.end > token.start or kind == "hybrid" for token in whole.tokens)
 
 
@@ -179,15 +184,15 @@ def test_overflow_in_a_short_format_is_repeated_in_fp32(
 ) -> None:
     """Scaled weights fit into fp16, what they give does not: 65,504 is its largest value."""
     loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP16))
-    chunk = next(split([minute[: 5 * 16_000]], 0, ChunkSettings(30, 1), loaded.frame_samples))
+    chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
     plain = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32))
     for each in (loaded, plain):
         each._encoder.layers[-1].norm_out.weight.data.fill_(30_000)
     with caplog.at_level(logging.WARNING):
-        (frames,) = loaded.encode([chunk])
+        ((frames,),) = loaded.encode([chunk])
         loaded.encode([chunk])
     assert caplog.text.count("repeated in fp32") == 1  # it is told once, not for every batch
-    (expected,) = plain.encode([chunk])
+    ((expected,),) = plain.encode([chunk])
     assert np.isfinite(frames.encoded.numpy()).all()
     assert np.allclose(frames.encoded.numpy(), expected.encoded.numpy(), rtol=0.05, atol=500)
 
@@ -195,7 +200,7 @@ def test_overflow_in_a_short_format_is_repeated_in_fp32(
 def test_values_that_stay_infinite_are_an_error_of_that_sound(demo: Checkpoint, minute: Samples) -> None:
     loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
     loaded._encoder.layers[-1].norm_out.weight.data.fill_(float("inf"))
-    chunk = next(split([minute[: 5 * 16_000]], 0, ChunkSettings(30, 1), loaded.frame_samples))
+    chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
     with pytest.raises(RecognitionFailed, match="not finite"):
         loaded.encode([chunk])
 
@@ -267,8 +272,8 @@ def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: NemoRec
     def fail(*_: object) -> None:
         raise error
 
-    chunk = next(split([minute[: 5 * 16_000]], 0, ChunkSettings(30, 1), recognizer.frame_samples))
-    row = Row(tuple(recognizer.encode([chunk])), None)
+    chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), recognizer.frame_samples)[0]
+    row = Row(tuple(flat(recognizer.encode([chunk]))), None)
     model = recognizer._model
     hooks = [model.encoder.register_forward_pre_hook(fail), model.joint.pred.register_forward_pre_hook(fail)]
     try:

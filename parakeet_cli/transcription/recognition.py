@@ -1,0 +1,96 @@
+"""Batches of chunks become tokens: encoded together, decoded recording by recording with carried state, audited."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from parakeet_cli.transcript import Token
+from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.coverage import Coverage
+from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Recognizer, Row
+from parakeet_cli.transcription.repair import Repairer
+
+__all__ = ["Recognition", "Track"]
+
+_FLOOD = 4
+"""Unknown tokens that are more than half of what was decoded; fewer may be a foreign name."""
+
+
+@dataclass(slots=True)
+class Track:
+    """What is carried from chunk to chunk of one recording."""
+
+    coverage: Coverage
+    state: DecoderState = None
+
+
+@dataclass(slots=True)
+class _Passage:
+    """Frames of one recording that are decoded in one go."""
+
+    number: int
+    frames: list[Frames]
+    state: DecoderState
+    is_last: bool = True
+    tokens: tuple[Token, ...] = ()
+
+
+class Recognition:
+    """Uses one recognizer for all recordings; not re-entrant."""
+
+    def __init__(self, recognizer: Recognizer, batch_size: int) -> None:
+        self._recognizer = recognizer
+        self._repairer = Repairer(recognizer, batch_size)
+
+    def recognize(self, chunks: Sequence[Chunk], tracks: Mapping[int, Track]) -> None:
+        """Add the tokens of ``chunks`` to the tracks of their recordings, and look into what is left uncovered.
+
+        Chunks of one recording are in order. Raises ``RecognitionFailed`` if one cannot be encoded; the tracks are then
+        as they were.
+        """
+        touched = {chunk.recording: tracks[chunk.recording] for chunk in chunks}
+        passages = self._decode(chunks, touched)
+        if flooded := {passage.number for passage in passages if _is_flooded(passage.tokens)}:
+            again = self._decode([chunk for chunk in chunks if chunk.recording in flooded], touched, exactly=True)
+            passages = [passage for passage in passages if passage.number not in flooded] + again
+        for passage in passages:
+            track = touched[passage.number]
+            if not _is_flooded(passage.tokens):  # else its sound is left to the audit
+                track.coverage.tokens.extend(passage.tokens)
+            if passage.is_last:
+                track.state = passage.state
+        for chunk in chunks:
+            touched[chunk.recording].coverage.add(chunk)
+        self._repairer.audit({number: track.coverage for number, track in touched.items()})
+
+    def _decode(self, chunks: Sequence[Chunk], tracks: Mapping[int, Track], exactly: bool = False) -> list[_Passage]:
+        """Passages in the order of speech of each recording, decoded, with the state after them."""
+        passages = list(_passages(zip(chunks, self._recognizer.encode(chunks, exactly=exactly), strict=True), tracks))
+        rows = [passage for passage in passages if passage.frames]
+        if rows:
+            decoded = self._recognizer.decode([Row(tuple(passage.frames), passage.state) for passage in rows])
+            for passage, (hypothesis, state) in zip(rows, decoded, strict=True):
+                passage.tokens, passage.state = hypothesis.tokens, state
+        return passages
+
+
+def _passages(encoded: Iterable[tuple[Chunk, tuple[Frames, ...]]], tracks: Mapping[int, Track]) -> Iterable[_Passage]:
+    """A passage ends where the decoder starts afresh; so long silences let one recording be decoded in several rows."""
+    latest: dict[int, _Passage] = {}
+    passages: list[_Passage] = []
+    for chunk, pieces in encoded:
+        number = chunk.recording
+        for frames in pieces:
+            fresh = frames.first_sample in chunk.restarts
+            if fresh or number not in latest:
+                if number in latest:
+                    latest[number].is_last = False
+                latest[number] = _Passage(number, [], None if fresh else tracks[number].state)
+                passages.append(latest[number])
+            if frames.count:
+                latest[number].frames.append(frames)
+    return passages
+
+
+def _is_flooded(tokens: Sequence[Token]) -> bool:
+    unknown = sum(UNKNOWN in token.text for token in tokens)
+    return unknown >= _FLOOD and 2 * unknown > len(tokens)
