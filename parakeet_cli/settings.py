@@ -92,8 +92,16 @@ class CoverageSettings:
     longest_hole_seconds: float = 30.0
     """A longer one is decoded in pieces."""
     spare_seconds: float = 60.0
-    largest_share: float = 0.25
+    largest_share: float = 0.5
     """What is decoded again at most: the first, and this share of the recording besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSettings:
+    """Read by ``output`` and ``batch.review``."""
+
+    least_confidence: float = 0.5
+    """A word of lower confidence is marked in JSON and listed for review."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ It keeps the seam's promises (owned frames only, carried state, any batch), so t
 can be tested in milliseconds; what a real checkpoint does is tested with the demo checkpoint.
 """
 
+import json
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,12 @@ class BeepRecognizer:
 
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         return [self._decode(row) for row in rows]
+
+    def pack(self, state: DecoderState) -> bytes:
+        return json.dumps(state).encode()
+
+    def unpack(self, packed: bytes) -> DecoderState:
+        return json.loads(packed)
 
     def _decode(self, row: Row) -> tuple[Hypothesis, DecoderState]:
         tokens: list[Token] = []

@@ -16,8 +16,8 @@ _TRIES = 30
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` with UTF-8 ``text``, durable before it is visible.
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` with ``content``, durable before it is visible.
 
     The temporary file stands in the same folder, under a short name of its own (a 255-byte name has no room for a
     suffix), and is locked while it is written so that ``remove_orphans`` can tell it from one left behind.
@@ -25,7 +25,7 @@ def write_atomically(path: Path, text: str) -> None:
     """
     for left in reversed(range(_TRIES)):
         try:
-            _write(path, text.encode("utf-8"))
+            _write(path, content)
         except (FileNotFoundError, BlockingIOError) as error:
             # Another run took our file for an orphan in the moment before it was locked.
             if not left or not path.parent.is_dir():

@@ -6,22 +6,19 @@ a killed run leaves it whole, and two runs may write it at one time.
 
 import hashlib
 import json
-import logging
 import os
 import sqlite3
-import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
+from parakeet_cli.batch.database import Database
 from parakeet_cli.settings import TranscriptionSettings
 from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
 
-__all__ = ["Journal", "Key", "State", "key_of"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = ["Findings", "Journal", "Key", "State", "key_of"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outputs (
@@ -31,7 +28,19 @@ CREATE TABLE IF NOT EXISTS outputs (
     size INTEGER NOT NULL,      -- of the output as we wrote it
     mtime_ns INTEGER NOT NULL,
     written_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS announced (  -- outputs about to be written, of which a killed run may not have said more
+    path BLOB PRIMARY KEY,
+    source BLOB NOT NULL,
+    key TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS findings (   -- what a strict run asks of outputs that are there
+    path BLOB PRIMARY KEY,
+    gaps INTEGER NOT NULL,
+    gap_seconds REAL NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -86,12 +95,19 @@ def key_of(media: Media, track: int | str | None, settings: TranscriptionSetting
     return Key(source, hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest())
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Speech without words in a transcript: how many gaps, and how long they are together."""
+
+    gaps: int = 0
+    gap_seconds: float = 0.0
+
+
 class Journal:
-    """Usable from any thread. Where its file cannot be read or written it goes on in memory, and says so once."""
+    """Usable from any thread."""
 
     def __init__(self, path: Path) -> None:
-        self._database = _open(path)
-        self._lock = threading.Lock()
+        self._database = Database(path, _SCHEMA)
 
     def state(self, output: Path, key: Key | None) -> State:
         """What a run that would write ``output`` from ``key`` finds there."""
@@ -99,77 +115,73 @@ class Journal:
             found = output.stat()
         except OSError:
             return State.FOREIGN if output.is_symlink() else State.ABSENT
-        row = self._row(output)
-        if row is None or row[2:] != (found.st_size, found.st_mtime_ns) or key is None or row[0] != key.source:
+        made_from = self._written(output, found) or self._announced(output, found)
+        if made_from is None or key is None or made_from[0] != key.source:
             return State.FOREIGN
-        return State.DONE if row[1] == key.value else State.OUTDATED
+        return State.DONE if made_from[1] == key.value else State.OUTDATED
 
     def is_done(self, outputs: Iterable[Path], key: Key | None) -> bool:
         """Whether all of ``outputs`` stand there, made from ``key``."""
         return all(self.state(output, key) is State.DONE for output in outputs)
 
-    def record(self, outputs: list[Path], key: Key | None, *, complete: bool) -> None:
+    def announce(self, contents: Mapping[Path, bytes], key: Key | None, *, complete: bool) -> None:
+        """Tell what is about to be written, so that it counts as ours even if nothing more can be told."""
+        source, value = _columns(key, complete)
+        rows = [
+            (os.fsencode(output), source, value, len(content), hashlib.sha256(content).digest())
+            for output, content in contents.items()
+        ]
+        self._database.run(
+            lambda database: database.executemany("INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?, ?)", rows)
+        )
+
+    def record(self, outputs: list[Path], key: Key | None, findings: Findings, *, complete: bool) -> None:
         """Remember outputs that have just been written, all or none; incomplete ones are outdated at once."""
+        source, value = _columns(key, complete)
         rows = []
         for output in outputs:
             status = output.stat()
-            source, value = (key.source, key.value if complete else "") if key else (b"", "")
             rows.append((os.fsencode(output), source, value, status.st_size, status.st_mtime_ns))
-        with self._lock:
-            try:
-                self._insert(rows)
-            except sqlite3.Error as error:
-                self._forget(error)
-                self._insert(rows)
 
-    def _insert(self, rows: list[tuple[bytes, bytes, str, int, int]]) -> None:
-        with self._database:
-            self._database.executemany(
+        def insert(database: sqlite3.Connection) -> None:
+            database.executemany(
                 "INSERT OR REPLACE INTO outputs (path, source, key, size, mtime_ns) VALUES (?, ?, ?, ?, ?)", rows
             )
+            database.executemany(
+                "INSERT OR REPLACE INTO findings VALUES (?, ?, ?)",
+                [(row[0], findings.gaps, findings.gap_seconds) for row in rows],
+            )
+            database.executemany("DELETE FROM announced WHERE path = ?", [row[:1] for row in rows])
 
-    def _row(self, output: Path) -> tuple[bytes, str, int, int] | None:
-        """Source, key, size and mtime of what we wrote there."""
-        with self._lock:
-            try:
-                found: tuple[bytes, str, int, int] | None = self._database.execute(
-                    "SELECT source, key, size, mtime_ns FROM outputs WHERE path = ?", (os.fsencode(output),)
-                ).fetchone()
-            except sqlite3.Error as error:
-                self._forget(error)
-                return None
-        return found
+        self._database.run(insert)
 
-    def _forget(self, error: sqlite3.Error) -> None:
-        _LOG.warning("The journal cannot be used any more (%s): the rest of this run is not remembered.", error)
-        with suppress(sqlite3.Error):
-            self._database.close()
-        self._database = _connect(":memory:")
+    def findings(self, outputs: Iterable[Path]) -> Findings:
+        """Of the transcript that ``outputs``, all done, were written from."""
+        rows = [self._row("SELECT gaps, gap_seconds FROM findings WHERE path = ?", output) for output in outputs]
+        return Findings(*max((row for row in rows if row), default=()))
 
     def close(self) -> None:
         self._database.close()
 
+    def _written(self, output: Path, found: os.stat_result) -> tuple[bytes, str] | None:
+        """Source and key of what stands there, if it is as we recorded it."""
+        row = self._row("SELECT source, key, size, mtime_ns FROM outputs WHERE path = ?", output)
+        return row[:2] if row and row[2:] == (found.st_size, found.st_mtime_ns) else None
 
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect(path)
-    except sqlite3.DatabaseError as error:
-        damaged = not isinstance(error, sqlite3.OperationalError)
-        if damaged:
-            with suppress(OSError, sqlite3.Error):
-                path.replace(path.with_suffix(".damaged"))
-                _LOG.warning("The journal %s was damaged and has been set aside.", path)
-                return _connect(path)
-        _LOG.warning("The journal %s cannot be used (%s): this run will not be remembered.", path, error)
-        return _connect(":memory:")
+    def _announced(self, output: Path, found: os.stat_result) -> tuple[bytes, str] | None:
+        """The same, if it is what we were about to write."""
+        row = self._row("SELECT source, key, size, sha256 FROM announced WHERE path = ?", output)
+        if not row or row[2] != found.st_size:
+            return None
+        try:
+            content = output.read_bytes()
+        except OSError:
+            return None
+        return row[:2] if hashlib.sha256(content).digest() == row[3] else None
+
+    def _row(self, query: str, output: Path) -> Any:
+        return self._database.run(lambda database: database.execute(query, (os.fsencode(output),)).fetchone())
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=30, check_same_thread=False)
-    try:
-        database.execute(_SCHEMA)
-        database.commit()
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+def _columns(key: Key | None, complete: bool) -> tuple[bytes, str]:
+    return (key.source, key.value if complete else "") if key else (b"", "")

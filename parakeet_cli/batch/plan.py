@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parakeet_cli.batch.destinations import Collision, place
-from parakeet_cli.batch.journal import Journal, Key, State, key_of
+from parakeet_cli.batch.journal import Findings, Journal, Key, State, key_of
 from parakeet_cli.errors import InputError, OutputExists, VanishedMedia
 from parakeet_cli.settings import OnCollision, TranscriptionSettings
 from parakeet_cli.transcription.pipeline import Recording
@@ -41,7 +41,7 @@ class Plan:
     """Every recording of the batch is in exactly one of ``tasks``, ``done`` and ``failed``."""
 
     tasks: list[Task] = field(default_factory=list)
-    done: list[Recording] = field(default_factory=list)
+    done: list[tuple[Recording, Findings]] = field(default_factory=list)
     failed: list[tuple[Recording, InputError]] = field(default_factory=list)
     collisions: list[Collision] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ def make_plan(
                 found = {path: _changed(path) for path in due.values()}
                 plan.tasks.append(Task(recording, due, key, destination.overwrite, found))
             else:
-                plan.done.append(recording)
+                plan.done.append((recording, journal.findings(outputs.values())))
     return plan
 
 

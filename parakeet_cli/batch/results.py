@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from parakeet_cli.batch.files import write_atomically
-from parakeet_cli.batch.journal import Journal, State
+from parakeet_cli.batch.journal import Findings, Journal, State
 from parakeet_cli.batch.plan import Task, not_ours
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcript import Transcript
@@ -23,11 +23,18 @@ def write_results(
     for path in task.outputs.values():
         if not task.overwrite and journal.state(path, task.key) is State.FOREIGN:
             raise not_ours(path)
+    contents = {
+        path: writers[name].write(transcript, rtfx).encode("utf-8")
+        for name, path in sorted(task.outputs.items(), key=lambda item: (item[0] == "json", item[0]))
+    }
+    complete = transcript.partial is None
+    journal.announce(contents, task.key, complete=complete)
     written = []
     try:
-        for name, path in sorted(task.outputs.items(), key=lambda item: (item[0] == "json", item[0])):
-            write_atomically(path, writers[name].write(transcript, rtfx))
+        for path, content in contents.items():
+            write_atomically(path, content)
             written.append(path)
     finally:
         if written:
-            journal.record(written, task.key, complete=transcript.partial is None)
+            findings = Findings(len(transcript.gaps), sum(gap.end - gap.start for gap in transcript.gaps))
+            journal.record(written, task.key, findings, complete=complete)

@@ -46,10 +46,14 @@ class RichReporter(PlainReporter):
             self._of[number] = self._bars.add_task("", total=None, batch=False)
         self._bars.update(self._of[number], description=f"Fetching {bytes_line(done, total)}: {display(name)}")
 
-    def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
-        super().started(number, name, duration, tracks, track)
+    def started(
+        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+    ) -> None:
+        super().started(number, name, duration, tracks, track, resumed_at)
         self._forget(number)
-        self._of[number] = self._bars.add_task(display(name), total=duration, batch=False, visible=self._files > 1)
+        self._of[number] = self._bars.add_task(
+            display(name), total=duration, completed=int(resumed_at), batch=False, visible=self._files > 1
+        )
 
     def progress(self, number: int, seconds: float) -> None:
         if number in self._of:
@@ -72,7 +76,7 @@ class RichReporter(PlainReporter):
     def _draw_batch(self) -> None:
         finished = len(self._totals.finished)
         label = f"{finished}/{self._files} files" if self._files > 1 else "Transcribing"
-        pace = self._totals.done_seconds / max(time.monotonic() - self._began, 1e-3) if self._began else 0.0
+        pace = self._totals.done_now / max(time.monotonic() - self._began, 1e-3) if self._began else 0.0
         self._bars.update(
             self._batch,
             description=label,

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from parakeet_cli.batch.claims import Claims
 from parakeet_cli.batch.files import check_writable, remove_orphans
 from parakeet_cli.batch.journal import Journal
 from parakeet_cli.batch.plan import Destination, Plan, make_plan
+from parakeet_cli.batch.review import ReviewList
+from parakeet_cli.batch.savepoints import SavepointStore
 from parakeet_cli.cli.batch_session import Conduct, Session
 from parakeet_cli.cli.progress import Totals
 from parakeet_cli.cli.reporters import Reporter
@@ -45,6 +47,8 @@ class Manners:
     formats: str
     output: str | None
     preset: str
+    least_confidence: float
+    review: Path | None
     recursive: bool
     all_tracks: bool
     require_audio: bool
@@ -83,11 +87,11 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
         folder = state_folder()
         with suppress(OSError):  # the journal says what follows from that
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (
-            closing(Journal(folder / "journal.sqlite3")) as journal,
-            closing(Claims(folder / "claims")) as claims,
-        ):
-            plan = _plan(recordings, destination, journal, settings, checkpoint, manners.preset)
+        with ExitStack() as stack:
+            journal = stack.enter_context(closing(Journal(folder / "journal.sqlite3")))
+            claims = stack.enter_context(closing(Claims(folder / "claims")))
+            look = f"{manners.preset} {manners.least_confidence:g}"
+            plan = _plan(recordings, destination, journal, settings, checkpoint, look)
             for collision in plan.collisions:
                 reporter.warning(
                     f"{len(collision.recordings)} inputs would write {collision.name.name}; "
@@ -96,10 +100,17 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
             _check_outputs(plan, destination)
             if not manners.shared:
                 _claim_all(plan, claims)
+            tasks = {task.recording.number: task for task in plan.tasks}
+            savepoints = stack.enter_context(closing(SavepointStore(folder / "savepoints.sqlite3", tasks)))
+            review = None
+            if manners.review:
+                pending = [names[number] for number in tasks]
+                review = ReviewList(manners.review, pending, manners.least_confidence)
+                stack.enter_context(closing(review))
             session = Session(
                 plan=plan,
                 conduct=Conduct(
-                    writers=formats(rules),
+                    writers=formats(rules, manners.least_confidence),
                     stdout_format=destination.formats[0] if destination.stdout else None,
                     require_audio=manners.require_audio,
                     strict=manners.strict,
@@ -111,15 +122,17 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
                 totals=totals,
                 journal=journal,
                 claims=claims,
-                load=partial(_transcriber, checkpoint, settings, reporter, names),
+                savepoints=savepoints,
+                review=review,
+                load=partial(_transcriber, checkpoint, settings, reporter, names, savepoints),
                 began=began,
             )
             for item in left_out:
                 session.leave_out(item.path, item.reason)
             for recording, error in plan.failed:
                 session.leave_out(names[recording.number], error)
-            for recording in plan.done:
-                session.leave_out(names[recording.number], "done already with the same input, model and settings")
+            for recording, findings in plan.done:
+                session.count_done(names[recording.number], findings)
             if plan.tasks:
                 reporter.loading(model)
             return session.run()
@@ -198,12 +211,12 @@ def _plan(
     journal: Journal,
     settings: TranscriptionSettings,
     checkpoint: Checkpoint | None,
-    preset: str,
+    look: str,
 ) -> Plan:
     if checkpoint is None:
         return Plan()
     model = "" if destination.stdout else identity(checkpoint.path)
-    return make_plan(recordings, destination, journal, settings, f"{model} {preset}")
+    return make_plan(recordings, destination, journal, settings, f"{model} {look}")
 
 
 def _check_outputs(plan: Plan, destination: Destination) -> None:
@@ -224,13 +237,18 @@ def _claim_all(plan: Plan, claims: Claims) -> None:
 
 
 def _transcriber(
-    checkpoint: Checkpoint | None, settings: TranscriptionSettings, reporter: Reporter, names: Mapping[int, str]
+    checkpoint: Checkpoint | None,
+    settings: TranscriptionSettings,
+    reporter: Reporter,
+    names: Mapping[int, str],
+    savepoints: SavepointStore,
 ) -> Transcriber:
     assert checkpoint is not None, "there are tasks, so there were recordings, so a checkpoint was found"
     return Transcriber(
         load_recognizer(checkpoint, settings.recognizer),
         settings,
         lambda number, done, total: reporter.fetching(number, names[number], done, total),
+        savepoints,
     )
 
 

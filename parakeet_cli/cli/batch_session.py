@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from parakeet_cli.batch.claims import Claims
-from parakeet_cli.batch.journal import Journal
+from parakeet_cli.batch.journal import Findings, Journal
 from parakeet_cli.batch.plan import Plan, Task
 from parakeet_cli.batch.results import write_results
-from parakeet_cli.cli.progress import Summary, Totals
+from parakeet_cli.batch.review import ReviewList
+from parakeet_cli.batch.savepoints import SavepointStore
+from parakeet_cli.cli.progress import Summary, Totals, gaps_phrase
 from parakeet_cli.cli.reporters import Reporter
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
@@ -60,6 +62,8 @@ class Session:
     totals: Totals
     journal: Journal
     claims: Claims
+    savepoints: SavepointStore
+    review: ReviewList | None
     load: Callable[[], Transcriber]
     began: float
     """``time.monotonic()`` when the command started to work."""
@@ -85,7 +89,7 @@ class Session:
             self.reporter.summary(self.summary)
         if signal_code is not None:
             return signal_code
-        bad = self.summary.failed or (self.conduct.strict and self.summary.partial)
+        bad = self.summary.failed or (self.conduct.strict and (self.summary.partial or self.summary.gaps))
         return EXIT_SOME_FAILED if bad else 0
 
     def leave_out(self, name: str, reason: InputError | str) -> None:
@@ -96,6 +100,13 @@ class Session:
         else:
             self.summary.skipped += 1
             self.reporter.skipped(name, str(reason))
+
+    def count_done(self, name: str, findings: Findings) -> None:
+        """Report an input whose outputs are there already; its gaps still count."""
+        self.summary.skipped += 1
+        self.summary.add_gaps(name, findings.gaps, findings.gap_seconds)
+        gaps = f", with {gaps_phrase(findings.gaps, findings.gap_seconds)}" if findings.gaps else ""
+        self.reporter.skipped(name, f"done already with the same input, model and settings{gaps}")
 
     def _transcribe(self) -> int | None:
         """Returns the exit code that a signal asks for, if one came."""
@@ -142,10 +153,11 @@ class Session:
         number = event.recording
         name = self.names[number]
         match event:
-            case Started(duration=duration, tracks=tracks, track=track):
+            case Started(duration=duration):
                 if duration is not None:
                     self.totals.durations[number] = duration
-                self.reporter.started(number, name, duration, tracks, track)
+                self.totals.resumed(number, event.resumed_at)
+                self.reporter.started(number, name, duration, event.tracks, event.track, event.resumed_at)
             case Progress(seconds=seconds):
                 self.totals.heard[number] = seconds
                 self.reporter.progress(number, seconds)
@@ -168,6 +180,8 @@ class Session:
         transcript = event.transcript
         rtfx = round(transcript.duration / event.recognition_seconds, 2) if event.recognition_seconds else None
         task = self._tasks[event.recording]
+        if self.review:
+            self.review.add(name, transcript)
         if self.conduct.stdout_format:
             text = self.conduct.writers[self.conduct.stdout_format].write(transcript, rtfx)
             self._print_in_order(event.recording, text)
@@ -177,14 +191,20 @@ class Session:
             except OutputExists as error:
                 self._fail(event.recording, name, error)
                 return
+        self.savepoints.drop(event.recording)
         self.totals.ended(event.recording, transcript.duration)
         self.summary.done += 1
         self.summary.audio_seconds += transcript.duration
         self.summary.partial += transcript.partial is not None
+        gap_seconds = sum(gap.end - gap.start for gap in transcript.gaps)
+        first = transcript.gaps[0].start if transcript.gaps else None
+        self.summary.add_gaps(name, len(transcript.gaps), gap_seconds, first)
         facts = {
             "duration": transcript.duration,
             "rtfx": rtfx,
             "words": len(transcript.words),
+            "gaps": [{"start": gap.start, "end": gap.end, "reason": gap.reason} for gap in transcript.gaps],
+            "skipped_seconds": sum(silence.end - silence.start for silence in transcript.skipped),
             "outputs": [str(path) for path in task.outputs.values()],
             "warning": _warning(transcript.partial) if transcript.partial else None,
         }

@@ -4,6 +4,7 @@ The name, the variable and the help of an option stand here, its default in the 
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,6 +66,28 @@ Preset = Annotated[
         rich_help_panel=OUTPUT,
         metavar="NAME",
         help="Rules for subtitle cues: default, netflix, bbc or shorts.",
+    ),
+]
+
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        envvar="PARAKEET_MIN_CONFIDENCE",
+        rich_help_panel=OUTPUT,
+        min=0.0,
+        max=1.0,
+        help="Mark words of lower confidence in JSON, and list them with --review.",
+    ),
+]
+
+Review = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="PARAKEET_REVIEW",
+        rich_help_panel=OUTPUT,
+        metavar="FILE",
+        dir_okay=False,
+        help="List what to listen to again: doubtful words, gaps and damaged media, with times and context (TSV).",
     ),
 ]
 
@@ -260,7 +283,7 @@ Strict = Annotated[
         "--strict",
         envvar="PARAKEET_STRICT",
         rich_help_panel=BATCH,
-        help="A file that could be decoded only in part ends the run with exit code 3.",
+        help="Gaps, and media that could be decoded only in part, end the run with exit code 3.",
     ),
 ]
 

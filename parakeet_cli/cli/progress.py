@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Summary", "Totals", "bytes_line", "clock", "progress_line"]
+from parakeet_cli.display import display
+
+__all__ = ["Summary", "Totals", "bytes_line", "clock", "gaps_phrase", "position", "progress_line"]
 
 
 @dataclass(slots=True)
@@ -14,8 +16,19 @@ class Summary:
     skipped: int = 0
     failed: int = 0
     partial: int = 0
+    gaps: int = 0
+    gap_seconds: float = 0.0
+    first_gap: str | None = None
+    """Where: a name and a time."""
     audio_seconds: float = 0.0
     wall_seconds: float = 0.0
+
+    def add_gaps(self, name: str, count: int, seconds: float, first: float | None = None) -> None:
+        """Of one input; ``first`` is where its first one begins, if that is known."""
+        if count and self.first_gap is None:
+            self.first_gap = name if first is None else f"{name} {position(first)}"
+        self.gaps += count
+        self.gap_seconds += seconds
 
     @property
     def rtfx(self) -> float:
@@ -26,6 +39,9 @@ class Summary:
         if self.partial:
             counts.insert(1, f"{self.partial} of them partial")
         line = ", ".join(counts)
+        if self.gaps:
+            more = " …" if self.gaps > 1 else ""
+            line += f" · {gaps_phrase(self.gaps, self.gap_seconds)} ({display(self.first_gap or '')}{more})"
         if self.audio_seconds:
             line += f" · {clock(self.audio_seconds)} of audio in {clock(self.wall_seconds)} · RTFx {self.rtfx:.1f}"
         return line
@@ -40,10 +56,17 @@ class Totals:
     heard: dict[int, float] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
     excluded: set[int] = field(default_factory=set)
+    before: dict[int, float] = field(default_factory=dict)
+    """What earlier runs have done."""
 
     @property
     def done_seconds(self) -> float:
         return sum(self.heard.values())
+
+    @property
+    def done_now(self) -> float:
+        """Without what earlier runs have done, for the pace."""
+        return self.done_seconds - sum(self.before.values())
 
     @property
     def seconds(self) -> float | None:
@@ -56,13 +79,17 @@ class Totals:
         left = sum(size for number, size in self.sizes.items() if number not in settled)
         return total + left * (total / known)
 
+    def resumed(self, number: int, seconds: float) -> None:
+        if seconds:
+            self.before[number] = self.heard[number] = seconds
+
     def ended(self, number: int, seconds: float) -> None:
         self.durations[number] = self.heard[number] = seconds
         self.finished.add(number)
 
     def left_out(self, number: int) -> None:
         """Neither its size nor its length says anything of the others."""
-        for known in (self.durations, self.heard):
+        for known in (self.durations, self.heard, self.before):
             known.pop(number, None)
         self.excluded.add(number)
         self.finished.add(number)
@@ -71,7 +98,7 @@ class Totals:
 def progress_line(totals: Totals, elapsed: float) -> str:
     """``12:03 of about 1:00:00 (20 %), RTFx 15.2, ETA 3:09``."""
     done, total = totals.done_seconds, totals.seconds
-    pace = done / elapsed if elapsed > 0 else 0.0
+    pace = totals.done_now / elapsed if elapsed > 0 else 0.0
     if not total or not pace:
         return f"{clock(done)} transcribed"
     share = min(done / total, 1.0)
@@ -80,6 +107,18 @@ def progress_line(totals: Totals, elapsed: float) -> str:
 
 def bytes_line(done: int, total: int | None) -> str:
     return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
+
+
+def gaps_phrase(count: int, seconds: float) -> str:
+    """``2 gaps, 7.4 s``."""
+    return f"{count} gap{'s' * (count != 1)}, {seconds:.1f} s"
+
+
+def position(seconds: float) -> str:
+    """``00:12:03``, as players show it."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:02}:{minute:02}:{second:02}"
 
 
 def clock(seconds: float) -> str:

@@ -6,15 +6,17 @@ Everything goes to stderr; stdout carries results only. Names are escaped before
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, progress_line
+from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, gaps_phrase, position, progress_line
 from parakeet_cli.display import display
 from parakeet_cli.errors import EngineError
 
 __all__ = ["EventLog", "PlainReporter", "Reporter", "download_line"]
+
+_GAPS_SHOWN = 3
 
 
 class Reporter(Protocol):
@@ -23,7 +25,9 @@ class Reporter(Protocol):
     def downloading(self, model: str, done: int, total: int) -> None: ...
     def loading(self, model: str) -> None: ...
     def fetching(self, number: int, name: str, done: int, total: int | None) -> None: ...
-    def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None: ...
+    def started(
+        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+    ) -> None: ...
     def progress(self, number: int, seconds: float) -> None: ...
     def finished(self, number: int, name: str, facts: Mapping[str, Any]) -> None: ...
     def failed(self, number: int | None, name: str, code: str, message: str) -> None: ...
@@ -59,10 +63,14 @@ class PlainReporter:
             self._last = now
             self._say(f"{display(name)}: {bytes_line(done, total)} fetched")
 
-    def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
+    def started(
+        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+    ) -> None:
         self._began = self._began or time.monotonic()
         if tracks > 1:
             self._say(f"{display(name)}: {tracks} tracks, using #{track}")
+        if resumed_at:
+            self._say(f"{display(name)}: going on at {position(resumed_at)}, where an earlier run stopped")
 
     def progress(self, number: int, seconds: float) -> None:
         now = time.monotonic()
@@ -74,7 +82,10 @@ class PlainReporter:
         if facts.get("warning"):
             self.warning(f"{name}: {facts['warning']}")
         pace = f", RTFx {facts['rtfx']:.1f}" if facts["rtfx"] else ""
-        self._say(f"{display(name)}: done, {clock(facts['duration'])}{pace}")
+        gaps = facts["gaps"]
+        seconds = sum(gap["end"] - gap["start"] for gap in gaps)
+        empty = f", {gaps_phrase(len(gaps), seconds)} without words ({_gap_list(gaps)})" if gaps else ""
+        self._say(f"{display(name)}: done, {clock(facts['duration'])}{pace}{empty}")
 
     def failed(self, number: int | None, name: str, code: str, message: str) -> None:
         self._write(f"{display(name)}: failed ({code}): {display(message)}")
@@ -123,8 +134,11 @@ class EventLog:
             self._last[number] = now
             self._event("fetching", number=number, input=name, bytes=done, total=total)
 
-    def started(self, number: int, name: str, duration: float | None, tracks: int, track: int) -> None:
-        self._event("started", number=number, input=name, duration=duration, tracks=tracks, track=track)
+    def started(
+        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+    ) -> None:
+        facts = {"duration": duration, "tracks": tracks, "track": track, "resumed_at": resumed_at}
+        self._event("started", number=number, input=name, **facts)
 
     def progress(self, number: int, seconds: float) -> None:
         now = time.monotonic()
@@ -152,6 +166,8 @@ class EventLog:
             skipped=summary.skipped,
             failed=summary.failed,
             partial=summary.partial,
+            gaps=summary.gaps,
+            gap_seconds=round(summary.gap_seconds, 3),
             audio_seconds=round(summary.audio_seconds, 3),
             wall_seconds=round(summary.wall_seconds, 3),
             rtfx=round(summary.rtfx, 2),
@@ -173,6 +189,12 @@ def tell(line: str) -> None:
     """Nobody may be listening any more (``2>&1 | head``); the work goes on."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
+
+
+def _gap_list(gaps: Sequence[Mapping[str, Any]]) -> str:
+    """Where the first three are, and why."""
+    shown = [f"{gap['reason']} at {position(gap['start'])}" for gap in gaps[:_GAPS_SHOWN]]
+    return ", ".join(shown) + " …" * (len(gaps) > _GAPS_SHOWN)
 
 
 def download_line(model: str, done: int, total: int) -> str:

@@ -14,6 +14,7 @@ from parakeet_cli.settings import (
     Dtype,
     OnCollision,
     RecognizerSettings,
+    ReviewSettings,
     TranscriptionSettings,
     Vad,
 )
@@ -22,6 +23,7 @@ __all__ = ["transcribe"]
 
 _CHUNKS = ChunkSettings()
 _ACTIVITY = ActivitySettings()
+_REVIEW = ReviewSettings()
 
 
 def transcribe(
@@ -29,6 +31,8 @@ def transcribe(
     formats: options.Formats = "srt",
     output: options.Output = None,
     preset: options.Preset = "default",
+    min_confidence: options.MinConfidence = _REVIEW.least_confidence,
+    review: options.Review = None,
     recursive: options.Recursive = False,
     track: options.Track = None,
     start: options.Start = None,
@@ -93,6 +97,8 @@ def transcribe(
         formats=formats,
         output=output,
         preset=preset,
+        least_confidence=min_confidence,
+        review=review.expanduser().absolute() if review else None,
         recursive=recursive,
         all_tracks=track == "all",
         require_audio=require_audio,

@@ -11,6 +11,7 @@ from parakeet_cli.settings import SAMPLE_RATE, CoverageSettings
 from parakeet_cli.transcript import Gap, Token
 from parakeet_cli.transcription.activity import Samples
 from parakeet_cli.transcription.chunking import Buffer, Chunk, extend
+from parakeet_cli.transcription.savepoints import Savepoint
 from parakeet_cli.transcription.stretches import Interval
 
 __all__ = ["Coverage", "Hole"]
@@ -59,9 +60,31 @@ class Coverage:
         self._settled_tokens = 0
         self._parts: list[_Part] = []
 
+    @property
+    def settled_tokens(self) -> int:
+        """Those before this index stay where they are."""
+        return self._settled_tokens
+
+    def restore(self, savepoint: Savepoint) -> None:
+        """Go on from where another run of the same recording stood; ``replay`` gives back the sound."""
+        self.tokens, self.gaps = list(savepoint.tokens), list(savepoint.gaps)
+        self.heard_seconds, self.spent_seconds = savepoint.heard_seconds, savepoint.spent_seconds
+        self.settled_until = savepoint.settled_until
+        self._count_settled()
+
+    def replay(self, chunk: Chunk) -> None:
+        """Take the sound of a chunk that was decoded before the savepoint, as far as it is still needed."""
+        if chunk.span.owned_until > self.settled_until - _LEAD and not chunk.ends_stretch:
+            self._keep(chunk)
+        elif chunk.ends_stretch:
+            self._parts.clear()
+
     def add(self, chunk: Chunk) -> None:
         """Take the sound of a chunk whose tokens have been added, in order."""
         self.heard_seconds += (chunk.span.owned_until - chunk.span.owned_from) / SAMPLE_RATE
+        self._keep(chunk)
+
+    def _keep(self, chunk: Chunk) -> None:
         if not self._settings.audit:
             return
         if not self._parts or self._parts[-1].end != chunk.span.owned_from:
@@ -74,7 +97,7 @@ class Coverage:
 
     def insert(self, found: Mapping[Hole, Sequence[Token]]) -> None:
         """Put the tokens found in holes, all given out at one time, in their places."""
-        for hole in sorted(found, key=lambda hole: hole.index, reverse=True):
+        for hole in sorted(found, key=lambda hole: (hole.index, hole.start), reverse=True):
             self.tokens[hole.index : hole.index] = found[hole]
 
     def allows(self, seconds: float) -> bool:
@@ -93,11 +116,14 @@ class Coverage:
         self.gaps.extend(gaps)
         for part in self._parts:
             self.settled_until = max(self.settled_until, self._examined_until(part))
-        while self._settled_tokens < len(self.tokens) and self._end(self._settled_tokens) <= self.settled_until:
-            self._settled_tokens += 1
+        self._count_settled()
         self._parts = [part for part in self._parts if not part.ended]
         for part in self._parts:
             part.forget_before(self.settled_until - _LEAD)
+
+    def _count_settled(self) -> None:
+        while self._settled_tokens < len(self.tokens) and self._end(self._settled_tokens) <= self.settled_until:
+            self._settled_tokens += 1
 
     def _end(self, index: int) -> int:
         return round(self.tokens[index].end * SAMPLE_RATE)

@@ -18,6 +18,7 @@ from parakeet_cli.transcription.media.audio import choose_track, decode, open_me
 from parakeet_cli.transcription.media.inputs import Media
 from parakeet_cli.transcription.recognition import Recognition, Track
 from parakeet_cli.transcription.recognizer import Recognizer
+from parakeet_cli.transcription.savepoints import Savepoint, Savepoints
 from parakeet_cli.transcription.segmentation import to_segments, to_words
 from parakeet_cli.transcription.stretches import Skipped, divide
 
@@ -42,6 +43,8 @@ class Started:
     tracks: int
     track: int
     """1-based."""
+    resumed_at: float = 0.0
+    """Seconds that an earlier run has recognized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ Event = Started | Progress | Finished | Failed
 _SECONDS_AHEAD = 1200.0
 """Sound that may lie decoded before the batcher takes it; 77 MB."""
 
+_LONG_SECONDS = 600.0
+"""A recording that lasts longer gets savepoints."""
+
 OnDownload = Callable[[int, int, int | None], None]
 
 
@@ -101,6 +107,9 @@ class _Run(Track):
     skipped: list[Skipped] = field(default_factory=list)
     recognition_seconds: float = 0.0
     decoded: _Decoded | None = None
+    is_long: bool = False
+    saved_tokens: int = 0
+    """Of the tokens, so many stand in the last savepoint and stay."""
 
 
 class _Runs(dict[int, _Run]):
@@ -120,9 +129,17 @@ class Transcriber:
     """Turns recordings into transcripts with one recognizer, batching their chunks together."""
 
     def __init__(
-        self, recognizer: Recognizer, settings: TranscriptionSettings, on_download: OnDownload | None = None
+        self,
+        recognizer: Recognizer,
+        settings: TranscriptionSettings,
+        on_download: OnDownload | None = None,
+        savepoints: Savepoints | None = None,
     ) -> None:
-        """``on_download`` is told, from another thread, a recording's number, the bytes received, and of how many."""
+        """``on_download`` is told, from another thread, a recording's number, the bytes received, and of how many.
+
+        With ``savepoints`` a recording of over ten minutes goes on where an earlier run of it stood.
+        """
+        self._savepoints = savepoints
         self._recognizer = recognizer
         self._on_download = on_download
         self._settings = settings
@@ -143,20 +160,50 @@ class Transcriber:
             for item in decoded:
                 match item:
                     case Started():
-                        runs[item.recording] = _Run(Coverage(self._settings.coverage))
-                        yield item
+                        run = runs[item.recording] = self._begin(item)
+                        yield replace(item, resumed_at=run.position / SAMPLE_RATE)
                     case Failed() if item.recording not in runs.failed:
                         batcher.drop(item.recording)
                         runs.fail(item.recording)
                         yield item
                     case _Silence() if item.recording in runs:
                         runs[item.recording].skipped.append(item.skipped)
+                    case Chunk() if item.recording in runs and item.span.owned_until <= runs[item.recording].position:
+                        runs[item.recording].coverage.replay(item)
                     case Chunk() if item.recording in runs:
                         yield from self._recognize(batcher.add(item), runs)
                     case _Decoded() if item.recording in runs:
                         runs[item.recording].decoded = item
                         yield from self._recognize(batcher.end(item.recording), runs)
             yield from self._recognize(batcher.flush(), runs)
+
+    def _begin(self, started: Started) -> _Run:
+        run = _Run(Coverage(self._settings.coverage), is_long=(started.duration or 0.0) > _LONG_SECONDS)
+        if self._savepoints and (savepoint := self._savepoints.load(started.recording)):
+            run.coverage.restore(savepoint)
+            run.state = self._recognizer.unpack(savepoint.state)
+            run.position = savepoint.position
+            run.recognition_seconds = savepoint.recognition_seconds
+            run.saved_tokens = run.coverage.settled_tokens
+        return run
+
+    def _save(self, number: int, run: _Run) -> None:
+        if self._savepoints is None or not (run.is_long or run.position > _LONG_SECONDS * SAMPLE_RATE):
+            return
+        coverage = run.coverage
+        savepoint = Savepoint(
+            run.position,
+            coverage.settled_until,
+            run.saved_tokens,
+            tuple(coverage.tokens[run.saved_tokens :]),
+            tuple(coverage.gaps),
+            coverage.heard_seconds,
+            coverage.spent_seconds,
+            run.recognition_seconds,
+            self._recognizer.pack(run.state),
+        )
+        self._savepoints.save(number, savepoint)
+        run.saved_tokens = coverage.settled_tokens
 
     def _decode(
         self, recordings: Iterable[Recording], failed: Set[int]
@@ -221,6 +268,7 @@ class Transcriber:
             runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
         heard = {chunk.recording: chunk.span.owned_until / SAMPLE_RATE for chunk in chunks}
         for number, position in heard.items():
+            self._save(number, runs[number])
             yield Progress(number, position)
 
     def _finish(self, number: int, run: _Run) -> Iterator[Progress | Finished]:

@@ -21,6 +21,8 @@ class Track:
 
     coverage: Coverage
     state: DecoderState = None
+    position: int = 0
+    """Samples; every chunk that ends there or before is decoded."""
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Recognition:
                 track.state = passage.state
         for chunk in chunks:
             touched[chunk.recording].coverage.add(chunk)
+            touched[chunk.recording].position = chunk.span.owned_until
         self._repairer.audit({number: track.coverage for number, track in touched.items()})
 
     def _decode(self, chunks: Sequence[Chunk], tracks: Mapping[int, Track], exactly: bool = False) -> list[_Passage]:

@@ -76,6 +76,12 @@ class Recognizer(Protocol):
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         """Decode rows as one batch, independent of each other; a hypothesis and the state after it for each."""
 
+    def pack(self, state: DecoderState) -> bytes:
+        """A state in a form that outlives the process."""
+
+    def unpack(self, packed: bytes) -> DecoderState:
+        """The state that was packed, by a recognizer of the same checkpoint."""
+
 
 def owned_pieces(chunk: Chunk, frames: int, frame_samples: int) -> list[tuple[int, int, int]]:
     """What a chunk of ``frames`` encoder frames owns, divided at its restarts.

@@ -37,7 +37,9 @@ _LEAST_CONFIDENCE = 0.5
 _FASTEST_SPEECH = 7.0
 """Words for each second of speech; auctioneers speak five."""
 _MOST_REPETITIONS = 4
-"""Of one to three words in a row; a decoder that loops does not stop."""
+_SURE = 0.9
+"""Of one to three words in a row, unless they are said with this confidence: a decoder that loops does not stop, and
+people who count or cheer repeat themselves too."""
 _SAME_PLACE = 0.4
 """Seconds: a word like its neighbour and so near to it is the neighbour, heard once more."""
 
@@ -223,11 +225,10 @@ def _tokens(words: Sequence[_Word]) -> list[Token]:
 def _are_plausible(words: Sequence[_Word], hole: Hole) -> bool:
     if not words or len(words) > max(_FASTEST_SPEECH * hole.speech / SAMPLE_RATE, 1):
         return False
-    if sum(word.confidence for word in words) / len(words) < _LEAST_CONFIDENCE:
+    confidence = sum(word.confidence for word in words) / len(words)
+    if confidence < _LEAST_CONFIDENCE or any(UNKNOWN in token.text for word in words for token in word.tokens):
         return False
-    if any(UNKNOWN in token.text for word in words for token in word.tokens):
-        return False
-    return not _loops([word.text for word in words])
+    return confidence >= _SURE or not _loops([word.text for word in words])
 
 
 def _loops(texts: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ def test_a_file_is_replaced_as_a_whole_with_the_users_mode(tmp_path: Path) -> No
     path.write_text("old")
     before = os.umask(0o027)
     try:
-        write_atomically(path, "neu — 日本")
+        write_atomically(path, "neu — 日本".encode())
     finally:
         os.umask(before)
     assert path.read_text(encoding="utf-8") == "neu — 日本"
@@ -28,14 +28,14 @@ def test_a_link_is_replaced_and_what_it_points_to_is_left_alone(tmp_path: Path) 
     target.write_text("mine")
     link = tmp_path / "out.srt"
     link.symlink_to(target)
-    write_atomically(link, "new")
+    write_atomically(link, b"new")
     assert target.read_text() == "mine"
     assert not link.is_symlink()
 
 
 def test_a_full_device_is_told_from_other_troubles(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable, match="--output"):
-        write_atomically(tmp_path / "missing" / "a.srt", "text")
+        write_atomically(tmp_path / "missing" / "a.srt", b"text")
     with pytest.raises(OutputUnwritable):
         check_writable(Path("/proc/parakeet"))
     assert issubclass(DiskFull, OutputUnwritable)
@@ -65,7 +65,7 @@ folder = Path(sys.argv[1])
 until = time.monotonic() + 2
 while time.monotonic() < until:
     check_writable(folder)
-    write_atomically(folder / f"{sys.argv[2]}.txt", "text")
+    write_atomically(folder / f"{sys.argv[2]}.txt", b"text")
     remove_orphans(folder)
 """
 

@@ -24,9 +24,12 @@ class Writer(Protocol):
         """``rtfx`` is seconds of audio for each second of work; most formats leave it out."""
 
 
-def formats(rules: CueRules) -> dict[str, Writer]:
-    """A writer for each format, by name in alphabetical order; subtitles follow ``rules``."""
-    writers: list[Writer] = [JsonWriter(), SrtWriter(rules), TsvWriter(), TxtWriter(), VttWriter(rules)]
+def formats(rules: CueRules, least_confidence: float = 0.0) -> dict[str, Writer]:
+    """A writer for each format, by name in alphabetical order.
+
+    Subtitles follow ``rules``; JSON marks the words under ``least_confidence``.
+    """
+    writers: list[Writer] = [JsonWriter(least_confidence), SrtWriter(rules), TsvWriter(), TxtWriter(), VttWriter(rules)]
     return {writer.extension: writer for writer in sorted(writers, key=lambda writer: writer.extension)}
 
 

@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from parakeet_cli.transcript import Segment
 
-__all__ = ["encodable", "plain", "subtitled"]
+__all__ = ["cell", "encodable", "plain", "subtitled"]
 
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
 """C0 and C1 controls that are no white space, DEL, and the byte order mark."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_RISKY_STARTS = ("=", "+", "-", "@", '"')
 _ARROW = re.compile("-{2,}>")
 
 
@@ -27,6 +28,14 @@ def encodable(text: str) -> str:
 def plain(text: str) -> str:
     """``text`` on one line: no control characters, white space of any kind and length as one space."""
     return encodable(" ".join(_INVISIBLE.sub("", text).split()))
+
+
+def cell(text: str) -> str:
+    """``text`` with an apostrophe before what a spreadsheet would take for a formula, or for a quoted cell.
+
+    Source: OWASP, "CSV Injection".
+    """
+    return f"'{text}" if text.startswith(_RISKY_STARTS) else text
 
 
 def subtitled(segments: Iterable[Segment]) -> Iterator[Segment]:

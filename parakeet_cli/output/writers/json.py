@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from parakeet_cli.errors import InvalidTranscript
+from parakeet_cli.output.confidence import is_low
 from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Transcript, Word
@@ -25,6 +26,9 @@ _LARGEST = 1e12
 
 @dataclass(frozen=True, slots=True)
 class JsonWriter:
+    """Words under ``least_confidence`` are marked."""
+
+    least_confidence: float = 0.0
     extension: ClassVar[str] = "json"
 
     def write(self, transcript: Transcript, rtfx: float | None = None) -> str:
@@ -36,7 +40,7 @@ class JsonWriter:
             "duration": rounded(transcript.duration),
             "rtfx": rtfx if rtfx is not None and math.isfinite(rtfx) else None,
             "text": transcript.text,
-            "segments": [_segment(segment) for segment in transcript.segments],
+            "segments": [_segment(segment, self.least_confidence) for segment in transcript.segments],
             "gaps": [
                 {"start": rounded(gap.start), "end": rounded(gap.end), "reason": gap.reason} for gap in transcript.gaps
             ],
@@ -61,22 +65,24 @@ def read_json(text: str) -> Transcript:
     return _read_transcript(_Fields(document, ""))
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment, least_confidence: float) -> dict[str, Any]:
     return {
         "start": rounded(segment.start),
         "end": rounded(segment.end),
         "text": segment.text,
-        "words": [_word(word) for word in segment.words],
+        "words": [_word(word, least_confidence) for word in segment.words],
     }
 
 
-def _word(word: Word) -> dict[str, Any]:
-    fields = {
+def _word(word: Word, least_confidence: float) -> dict[str, Any]:
+    fields: dict[str, Any] = {
         "text": word.text,
         "start": rounded(word.start),
         "end": rounded(word.end),
         "confidence": word.confidence,
     }
+    if is_low(word, least_confidence):
+        fields["low_confidence"] = True
     return fields if word.speaker is None else {**fields, "speaker": word.speaker}
 
 

@@ -1,19 +1,16 @@
 """Tab-separated values with the columns of openai-whisper: start and end in milliseconds, and the text.
 
-Cells are not quoted, as there; a text that a spreadsheet would take for a formula, or for the beginning of a
-quoted cell, gets an apostrophe before it (OWASP, "CSV Injection").
+Cells are not quoted, as there; ``cleaning.cell`` guards them.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from parakeet_cli.output.writers.cleaning import plain
+from parakeet_cli.output.writers.cleaning import cell, plain
 from parakeet_cli.output.writers.times import milliseconds
 from parakeet_cli.transcript import Segment, Transcript
 
 __all__ = ["TsvWriter"]
-
-_RISKY_STARTS = ("=", "+", "-", "@", '"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +27,4 @@ def _row(segment: Segment) -> str:
     text = plain(segment.text)
     if not text:
         return ""
-    cell = f"'{text}" if text.startswith(_RISKY_STARTS) else text
-    return f"{milliseconds(segment.start)}\t{milliseconds(segment.end)}\t{cell}\n"
+    return f"{milliseconds(segment.start)}\t{milliseconds(segment.end)}\t{cell(text)}\n"

@@ -34,6 +34,12 @@ class Decoder(Protocol):
     ) -> list[tuple[list[Emission], Any]]:
         """``encoded`` is [rows, frames, features], ``lengths`` [rows]; one state (or None) a row in and out."""
 
+    def plain(self, state: Any) -> Any:
+        """A state as tensors, numbers, lists and dictionaries of them."""
+
+    def restored(self, plain: Any) -> Any:
+        """The state that ``plain`` was made of."""
+
 
 class TransducerDecoder:
     """TDT where the joint network has outputs for durations, RNN-T where it has none."""
@@ -85,6 +91,20 @@ class TransducerDecoder:
             rows.append((emissions, state))
         return rows
 
+    def plain(self, state: Any) -> Any:
+        return {
+            "predictor_state": [part.clone() for part in state.predictor_state],
+            "predictor_output": state.predictor_output.clone(),
+            "label": state.label.clone(),
+            "decoded_length": state.decoded_length.clone(),
+            "time_jump": None if state.time_jump is None else state.time_jump.clone(),
+        }
+
+    def restored(self, plain: Any) -> Any:
+        from nemo.collections.asr.parts.submodules.transducer_decoding.label_looping_base import LabelLoopingStateItem
+
+        return LabelLoopingStateItem(**plain | {"predictor_state": tuple(plain["predictor_state"])})
+
     def _emissions(self, hypotheses: Any, row: int, count: int, decoded_before: int) -> list[Emission]:
         token_ids = hypotheses.transcript[row, :count].tolist()
         frames = hypotheses.timestamps[row, :count].tolist()
@@ -120,6 +140,12 @@ class CtcDecoder:
             self._collapse(labels[row, :length].tolist(), best[row, :length].tolist(), states[row])
             for row, length in enumerate(lengths.tolist())
         ]
+
+    def plain(self, state: Any) -> Any:
+        return state
+
+    def restored(self, plain: Any) -> Any:
+        return plain
 
     def _collapse(self, labels: list[int], best: list[float], state: Any) -> tuple[list[Emission], Any]:
         previous = self._blank if state is None else state

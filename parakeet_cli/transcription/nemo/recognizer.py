@@ -3,6 +3,7 @@
 ``model.transcribe`` is neither re-entrant nor free of side effects, and pads what it is given; none of it is used.
 """
 
+import io
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -114,6 +115,15 @@ class NemoRecognizer:
             (self._hypothesis(emissions, row.frames[0].first_sample), state)
             for row, (emissions, state) in zip(rows, decoded, strict=True)
         ]
+
+    def pack(self, state: DecoderState) -> bytes:
+        file = io.BytesIO()
+        torch.save(None if state is None else self._decoder.plain(state), file)
+        return file.getvalue()
+
+    def unpack(self, packed: bytes) -> DecoderState:
+        plain = torch.load(io.BytesIO(packed), map_location=self.device, weights_only=True)
+        return None if plain is None else self._decoder.restored(plain)
 
     def _hypothesis(self, emissions: Sequence[Emission], first_sample: int) -> Hypothesis:
         tokens = []
