@@ -100,7 +100,7 @@ class CoverageSettings:
 class ReviewSettings:
     """Read by ``output`` and ``batch.review``."""
 
-    least_confidence: float = 0.5
+    least_confidence: float = 0.7
     """A word of lower confidence is marked in JSON and listed for review."""
 
 
