@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from parakeet_cli.errors import InputError, RecognitionFailed
-from parakeet_cli.settings import SAMPLE_RATE, TranscriptionSettings
+from parakeet_cli.settings import SAMPLE_RATE, DecodingSettings, TranscriptionSettings
 from parakeet_cli.transcript import Partial, Silence, Token, Transcript
 from parakeet_cli.transcription.activity import make_detector
 from parakeet_cli.transcription.ahead import Ahead
@@ -27,11 +27,16 @@ __all__ = ["Event", "Failed", "Finished", "OnDownload", "Progress", "Recording",
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One audio track to transcribe. ``number`` names it in events; ``track`` overrides the settings' track."""
+    """One audio track to transcribe, or an excerpt of it. ``number`` names it in events.
+
+    ``track``, ``start`` and ``end`` (seconds) override the settings' where they are not None.
+    """
 
     number: int
     media: Media
     track: int | str | None = None
+    start: float | None = None
+    end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class _Decoded:
     """Follows the last chunk of a recording."""
 
     recording: int
+    start: float
     seconds: float
     partial: Partial | None
 
@@ -223,9 +229,7 @@ class Transcriber:
                 yield Failed(recording.number, error)
 
     def _decode_one(self, recording: Recording) -> Generator[Started | Chunk | _Silence | _Decoded, None, None]:
-        settings = self._settings.decoding
-        if recording.track is not None:
-            settings = replace(settings, track=recording.track)
+        settings = _decoding_of(recording, self._settings.decoding)
         with open_media(recording.media, self._download_watcher(recording.number)) as file:
             info = probe(file)
             track = choose_track(info, settings.track)
@@ -236,7 +240,7 @@ class Transcriber:
             sounds = divide(heard, self._settings.activity, frame)
             for item in split(sounds, recording.number, self._settings.chunks, frame):
                 yield _Silence(recording.number, item) if isinstance(item, Skipped) else item
-            yield _Decoded(recording.number, decoding.seconds, decoding.partial)
+            yield _Decoded(recording.number, settings.start, decoding.seconds, decoding.partial)
 
     def _download_watcher(self, number: int) -> Callable[[int, int | None], None] | None:
         return partial(self._on_download, number) if self._on_download else None
@@ -273,7 +277,7 @@ class Transcriber:
 
     def _finish(self, number: int, run: _Run) -> Iterator[Progress | Finished]:
         assert run.decoded is not None, "a recording ends only after its last chunk was decoded"
-        offset = self._settings.decoding.start
+        offset = run.decoded.start
         words = to_words(_placed(run.coverage.tokens, run.decoded.seconds, offset))
         transcript = Transcript(
             segments=tuple(to_segments(words, self._settings.segments)),
@@ -289,6 +293,15 @@ class Transcriber:
         )
         yield Progress(number, run.decoded.seconds)
         yield Finished(number, transcript, run.recognition_seconds)
+
+
+def _decoding_of(recording: Recording, settings: DecodingSettings) -> DecodingSettings:
+    return replace(
+        settings,
+        track=settings.track if recording.track is None else recording.track,
+        start=settings.start if recording.start is None else recording.start,
+        end=settings.end if recording.end is None else recording.end,
+    )
 
 
 def _placed(tokens: Iterable[Token], seconds: float, offset: float) -> Iterator[Token]:

@@ -187,6 +187,20 @@ def test_an_engine_error_ends_everything(tmp_path: Path, monkeypatch: pytest.Mon
         list(Transcriber(BeepRecognizer(), settings()).transcribe(recordings(tmp_path, SPOKEN)))
 
 
+def test_excerpts_of_one_media_share_batches_and_keep_the_times_of_the_whole(tmp_path: Path) -> None:
+    media = FileMedia(write_wav(tmp_path / "a.wav", beeps(["one", "two", "three", "four", "five"])))
+    excerpts = [Recording(0, media, start=0.8, end=1.36), Recording(1, media, end=0.48), Recording(2, media, start=1.6)]
+    recognizer = BeepRecognizer()
+    found = transcripts(list(Transcriber(recognizer, settings()).transcribe(excerpts)))
+    assert {number: [(word.text, round(word.start, 3)) for word in found[number].words] for number in found} == {
+        0: [("three", 0.96)],
+        1: [("one", 0.16)],
+        2: [("five", 1.76)],
+    }
+    assert found[0].duration == pytest.approx(0.56)
+    assert recognizer.batches == [3]
+
+
 def test_times_of_an_excerpt_count_from_the_start_of_the_media(tmp_path: Path) -> None:
     (recording,) = recordings(tmp_path, [["one", "two", "three", "four"]])
     events = list(
