@@ -4,12 +4,12 @@ import math
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recordings import DIGITS, SpokenWord
+from parakeet_cli.evaluation.alignment import Pair, align, middle
 
 __all__ = [
     "Difference",
@@ -28,19 +28,8 @@ __all__ = [
     "share_changed",
 ]
 
-_EDIT = 10**9
-"""Cost of an edit, beyond what all time differences of an alignment add up to."""
 _SAME_TIME = 0.082
 """Seconds: one encoder frame, and what milliseconds in a file may add."""
-_LARGEST_DELAY = 10_000
-"""Milliseconds; two words further apart are all the same far apart."""
-
-
-class Pair(NamedTuple):
-    """Indices of a reference word and its hypothesis word; None where one has no partner."""
-
-    reference: int | None
-    hypothesis: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +83,6 @@ def normalise_words(words: Sequence[SpokenWord]) -> list[SpokenWord]:
     return [word._replace(text=text) for word in words if (text := normalise(word.text))]
 
 
-def align(reference: Sequence[SpokenWord], hypothesis: Sequence[SpokenWord]) -> list[Pair]:
-    """Find the alignment with the fewest edits (Levenshtein) and, among those, the least distance in time.
-
-    Time decides which of several equal words in a row was lost or doubled: without it an error could be found
-    far from where it was made. Takes one byte a pair of words.
-    """
-    steps = _best_steps(reference, hypothesis)
-    pairs: list[Pair] = []
-    row, column = len(reference), len(hypothesis)
-    while row or column:
-        match steps[row, column]:
-            case 0:
-                row, column = row - 1, column - 1
-                pairs.append(Pair(row, column))
-            case 1:
-                row -= 1
-                pairs.append(Pair(row, None))
-            case _:
-                column -= 1
-                pairs.append(Pair(None, column))
-    return pairs[::-1]
-
-
 def score(reference: Sequence[SpokenWord], hypothesis: Sequence[SpokenWord]) -> Score:
     """Count the edits between normalised words."""
     substitutions = deletions = insertions = 0
@@ -143,12 +109,12 @@ def error_flags(reference: Sequence[SpokenWord], hypothesis: Sequence[SpokenWord
 def lost_or_added_flags(reference: Sequence[SpokenWord], hypothesis: Sequence[SpokenWord]) -> NDArray[np.bool_]:
     """Tell which reference words are lost, or nearest in time to an added word: what a bad cut does."""
     wrong = np.zeros(len(reference), np.bool_)
-    middles = np.array([_middle(word) for word in reference])
+    middles = np.array([middle(word) for word in reference])
     for r, h in align(reference, hypothesis):
         if h is None:
             wrong[r] = True
         elif r is None and len(reference):
-            wrong[np.argmin(np.abs(middles - _middle(hypothesis[h])))] = True
+            wrong[np.argmin(np.abs(middles - middle(hypothesis[h])))] = True
     return wrong
 
 
@@ -159,7 +125,7 @@ def compare_near_cuts(
 
     Times and cuts are seconds from the start of the recording.
     """
-    middles = np.array([_middle(word) for word in reference])
+    middles = np.array([middle(word) for word in reference])
     near = np.zeros(len(reference), np.bool_)
     for cut in cuts:
         near |= np.abs(middles - cut) <= within
@@ -203,32 +169,8 @@ def compare_times(
     return TimesAgreement(len(common), sum(starts), sum(ends), both)
 
 
-def _best_steps(reference: Sequence[SpokenWord], hypothesis: Sequence[SpokenWord]) -> NDArray[np.uint8]:
-    """Tell the last step of the cheapest way to each [i, j]: 0 both, 1 a deletion, 2 an insertion."""
-    vocabulary = {text: number for number, text in enumerate({w.text for w in (*reference, *hypothesis)})}
-    texts = np.array([vocabulary[word.text] for word in hypothesis], np.int64)
-    times = np.array([_middle(word) for word in hypothesis], np.float64)
-    insertions = _EDIT * np.arange(len(hypothesis) + 1, dtype=np.int64)
-    steps = np.full((len(reference) + 1, len(hypothesis) + 1), 2, np.uint8)
-    costs = insertions.copy()
-    for row, word in enumerate(reference, start=1):
-        delay = np.minimum(np.abs(times - _middle(word)) * 1000, _LARGEST_DELAY).astype(np.int64)
-        both = costs[:-1] + delay + _EDIT * (texts != vocabulary[word.text])
-        best = costs + _EDIT
-        steps[row] = 1
-        steps[row, 1:][both <= best[1:]] = 0
-        best[1:] = np.minimum(best[1:], both)
-        costs = np.minimum.accumulate(best - insertions) + insertions
-        steps[row][costs < best] = 2
-    return steps
-
-
 def _normalised(words: Sequence[SpokenWord]) -> list[SpokenWord]:
     return [word._replace(text=normalise(word.text)) for word in words]
-
-
-def _middle(word: SpokenWord) -> float:
-    return (word.start + word.end) / 2
 
 
 def _wilson(count: int, total: int, z: float = 1.959964) -> tuple[float, float]:
