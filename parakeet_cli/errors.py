@@ -19,6 +19,7 @@
     │   ├── DownloadFailed       a media URL could not be fetched
     │   ├── OutputExists         the output is there and is not ours
     │   ├── InvalidTranscript    a JSON file that is not one of our transcripts
+    │   ├── InvalidReference     a text or a line of a manifest that cannot be compared with
     │   └── RecognitionFailed    the recognizer failed on this input only
     └── EngineError              about this machine: no input would succeed; the batch stops
         ├── RunActive            another run works on the same outputs
@@ -112,6 +113,10 @@ class OutputExists(InputError, FileExistsError):
 
 class InvalidTranscript(InputError, ValueError):
     code = "invalid_transcript"
+
+
+class InvalidReference(InputError, ValueError):
+    code = "invalid_reference"
 
 
 class RecognitionFailed(InputError, RuntimeError):
