@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parakeet_cli.cli import batch_run
+from parakeet_cli.cli import batch_run, eval_run
 from parakeet_cli.cli.main import main
 from parakeet_cli.settings import SAMPLE_RATE, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
@@ -34,5 +34,6 @@ def load(_checkpoint: Checkpoint, _settings: RecognizerSettings) -> SlowBeepReco
 
 
 if __name__ == "__main__":
-    setattr(batch_run, "load_recognizer", load)  # noqa: B010 # the one seam that tests may fake
+    for module in (batch_run, eval_run):
+        setattr(module, "load_recognizer", load)  # noqa: B010 # the one seam that tests may fake
     main()

@@ -25,17 +25,19 @@ def test_every_file_that_a_page_links_to_is_there(name: str) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_every_option_that_the_pages_name_exists() -> None:
+@pytest.mark.parametrize("command", ["transcribe", "eval"])
+def test_every_option_that_the_pages_name_exists(command: str) -> None:
     from typer.main import get_command
 
     from parakeet_cli.cli.main import app
 
-    transcribe = get_command(app).commands["transcribe"]  # type: ignore[attr-defined] # a group
-    known = {name for option in transcribe.params for name in (*option.opts, *option.secondary_opts)}
+    declared = get_command(app).commands[command]  # type: ignore[attr-defined] # a group
+    known = {name for option in declared.params for name in (*option.opts, *option.secondary_opts)}
     named = {
         option
         for name in ("README.md", "README.zh-CN.md", "docs/cli.md")
-        for line in re.findall(r"parakeet transcribe[^\n`]*", (ROOT / name).read_text(encoding="utf-8"))
+        for line in re.findall(rf"parakeet {command}[^\n`]*", (ROOT / name).read_text(encoding="utf-8"))
         for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", line)
     }
+    assert named
     assert named - known - {"-m", "--help"} == set()

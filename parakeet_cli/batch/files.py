@@ -92,7 +92,7 @@ def translated(error: OSError, path: Path) -> OutputUnwritable:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFull(f"No space is left for {path}; free some and run the same command again to go on.")
     reason = error.strerror or str(error)
-    return OutputUnwritable(f"{path} cannot be written ({reason}); choose another folder with --output.")
+    return OutputUnwritable(f"{path} cannot be written ({reason}); choose another folder.")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -124,6 +124,14 @@ class Journal:
         """Whether all of ``outputs`` stand there, made from ``key``."""
         return all(self.state(output, key) is State.DONE for output in outputs)
 
+    def wrote(self, output: Path) -> bool:
+        """Whether ``output`` stands there as we wrote it, from whatever input."""
+        try:
+            found = output.stat()
+        except OSError:
+            return False
+        return (self._written(output, found) or self._announced(output, found)) is not None
+
     def announce(self, contents: Mapping[Path, bytes], key: Key | None, *, complete: bool) -> None:
         """Tell what is about to be written, so that it counts as ours even if nothing more can be told."""
         source, value = _columns(key, complete)

@@ -20,7 +20,7 @@ from parakeet_cli.batch.savepoints import SavepointStore
 from parakeet_cli.cli.batch_session import Conduct, Session
 from parakeet_cli.cli.progress import Totals
 from parakeet_cli.cli.reporters import Reporter
-from parakeet_cli.cli.reporting import forwarded_warnings, make_reporter
+from parakeet_cli.cli.reporting import DownloadWatcher, forwarded_warnings, make_reporter
 from parakeet_cli.errors import InputError, RunActive
 from parakeet_cli.output.presets import PRESETS
 from parakeet_cli.output.writers import FORMATS, formats
@@ -83,7 +83,7 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
         if not recordings and not left_out:
             reporter.warning("There is nothing to transcribe: name a media file, or a folder that holds some.")
             return EXIT_NOTHING_TO_DO
-        checkpoint = find(model, watcher=_DownloadWatcher(reporter, model)) if recordings else None
+        checkpoint = find(model, watcher=DownloadWatcher(reporter, model)) if recordings else None
         folder = state_folder()
         with suppress(OSError):  # the journal says what follows from that
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -136,20 +136,6 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
             if plan.tasks:
                 reporter.loading(model)
             return session.run()
-
-
-class _DownloadWatcher:
-    """Told by a download, tells the reporter."""
-
-    def __init__(self, reporter: Reporter, model: str) -> None:
-        self._reporter = reporter
-        self._model = model
-
-    def waits(self, path: Path) -> None:
-        self._reporter.warning(f"Another process is downloading {path.name}; waiting for it.")
-
-    def advances(self, done: int, total: int) -> None:
-        self._reporter.downloading(self._model, done, total)
 
 
 def _destination(inputs: Sequence[str], manners: Manners) -> Destination:

@@ -9,6 +9,7 @@ import typer
 
 from parakeet_cli import __version__
 from parakeet_cli.cli import doctor, models, transcribe
+from parakeet_cli.cli.eval import evaluate
 from parakeet_cli.display import display
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcription.media.ffmpeg_process import end_all
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("transcribe")(transcribe.transcribe)
+app.command("eval")(evaluate)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 
@@ -49,6 +51,8 @@ def parakeet(
       parakeet transcribe lectures/ -r -f srt,vtt -o out # a folder tree, two formats
 
       parakeet transcribe - -o - -f txt < call.ogg       # stdin to stdout
+
+      parakeet eval recordings/                          # word errors, where a .txt beside each says what is said
 
       parakeet doctor                                    # what works on this machine
     """

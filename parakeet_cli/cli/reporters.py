@@ -14,7 +14,7 @@ from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, gaps_p
 from parakeet_cli.display import display
 from parakeet_cli.errors import EngineError
 
-__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line"]
+__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line", "tell"]
 
 _GAPS_SHOWN = 3
 

@@ -1,15 +1,16 @@
-"""Which reporter a run gets, and how the library's warnings reach it."""
+"""Which reporter a run gets, and how the library's warnings and downloads reach it."""
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from parakeet_cli.cli.bars import RichReporter
 from parakeet_cli.cli.progress import Totals
 from parakeet_cli.cli.reporters import EventLog, PlainReporter, Reporter
 
-__all__ = ["forwarded_warnings", "make_reporter"]
+__all__ = ["DownloadWatcher", "forwarded_warnings", "make_reporter"]
 
 
 def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool, terminal_is_shared: bool) -> Reporter:
@@ -19,6 +20,20 @@ def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool, te
     if quiet or terminal_is_shared or not sys.stderr.isatty():
         return PlainReporter(totals, quiet)
     return RichReporter(totals, files)
+
+
+class DownloadWatcher:
+    """Told by a download, tells the reporter."""
+
+    def __init__(self, reporter: Reporter, model: str) -> None:
+        self._reporter = reporter
+        self._model = model
+
+    def waits(self, path: Path) -> None:
+        self._reporter.warning(f"Another process is downloading {path.name}; waiting for it.")
+
+    def advances(self, done: int, total: int) -> None:
+        self._reporter.downloading(self._model, done, total)
 
 
 @contextmanager

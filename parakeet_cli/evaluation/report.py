@@ -1,6 +1,7 @@
 """What an evaluation found, and that as JSON, schema 1 (``docs/cli.md``)."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -70,7 +71,7 @@ def to_json(report: Report) -> str:
         "comparison": _difference(report.difference) if report.difference else None,
         "missing": [asdict(missing) for missing in report.missing],
     }
-    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     return text.encode("utf-8", "replace").decode()  # a manifest may hold half a surrogate pair
 
 
@@ -85,11 +86,14 @@ def _side(side: SideResult) -> dict[str, Any]:
 
 
 def _settings(settings: TranscriptionSettings) -> Mapping[str, Any]:
-    """All that decides what a transcript says."""
+    """All that decides what a transcript says. JSON knows no infinity: a limit that is none is null."""
     fields = asdict(settings)
     fields.pop("decoding")
     fields["recognizer"] = {name: fields["recognizer"][name] for name in ("device", "dtype")}
-    return fields
+    return {
+        group: {name: None if value == math.inf else value for name, value in values.items()}
+        for group, values in fields.items()
+    }
 
 
 def _file(file: FileResult) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_a_link_is_replaced_and_what_it_points_to_is_left_alone(tmp_path: Path) 
 
 
 def test_a_full_device_is_told_from_other_troubles(tmp_path: Path) -> None:
-    with pytest.raises(OutputUnwritable, match="--output"):
+    with pytest.raises(OutputUnwritable, match="choose another folder"):
         write_atomically(tmp_path / "missing" / "a.srt", b"text")
     with pytest.raises(OutputUnwritable):
         check_writable(Path("/proc/parakeet"))

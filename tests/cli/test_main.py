@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from parakeet_cli.cli.eval import evaluate
+from parakeet_cli.cli.transcribe import transcribe
 from tests.conftest import ROOT, Command
 from tests.fakes import beeps, write_wav
 
@@ -26,10 +29,19 @@ def real(parakeet: Command, *arguments: str | Path, **environment: str) -> "subp
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["transcribe", "--help"], ["models", "--help"], ["doctor", "--help"], ["--version"]]
+    "arguments",
+    [
+        ["--help"],
+        ["transcribe", "--help"],
+        ["eval", "--help"],
+        ["models", "--help"],
+        ["doctor", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     heavy = {"torch", "nemo", "flask", "lightning", "huggingface_hub", "numpy", "omegaconf"}
+    heavy |= {"kaldialign", "whisper_normalizer"}
     code = (
         "import sys\nfrom parakeet_cli.cli.main import main\n"
         f"sys.argv = ['parakeet', *{arguments!r}]\n"
@@ -44,15 +56,16 @@ def test_help_has_examples_and_names_every_command(parakeet: Command) -> None:
     shown = real(parakeet, "--help").stdout
     assert "Examples" in shown
     assert "parakeet transcribe talk.mp4" in shown
-    assert all(command in shown for command in ("transcribe", "models", "doctor"))
+    assert all(command in shown for command in ("transcribe", "eval", "models", "doctor"))
     assert "Examples" in real(parakeet, "transcribe", "--help").stdout
 
 
-def test_every_option_has_a_variable_of_its_own(parakeet: Command) -> None:
-    from parakeet_cli.cli.transcribe import transcribe
-
+@pytest.mark.parametrize("command", [transcribe, evaluate])
+def test_every_option_has_a_variable_of_its_own(command: Callable[..., None]) -> None:
     options = [
-        note.__metadata__[0] for name, note in transcribe.__annotations__.items() if name not in ("inputs", "return")
+        note.__metadata__[0]
+        for name, note in command.__annotations__.items()
+        if name not in ("inputs", "sources", "return")
     ]
     variables = [option.envvar for option in options]
     assert all(variables)

@@ -86,7 +86,7 @@ def test_a_text_in_another_encoding_is_an_error(folder: Path) -> None:
 
 def test_a_manifest_names_files_beside_it_and_excerpts_of_them(folder: Path) -> None:
     touch(folder, "set/a.wav")
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"audio_filepath": "a.wav", "text": "all of it", "lang": "en"},
         {"audio_filepath": "a.wav", "text": "a part", "offset": 1.5, "duration": 2},
         {"audio_filepath": str(folder / "set/a.wav"), "words": [{"word": "hey", "start": 1.75, "end": 2}]},
