@@ -13,11 +13,10 @@ from parakeet_cli.batch.results import write_results
 from parakeet_cli.batch.review import ReviewList
 from parakeet_cli.batch.savepoints import SavepointStore
 from parakeet_cli.cli.progress import Summary, Totals, gaps_phrase
-from parakeet_cli.cli.reporters import Reporter
+from parakeet_cli.cli.reporters import Reporter, finished_facts
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
 from parakeet_cli.output.writers import Writer
-from parakeet_cli.transcript import Partial
 from parakeet_cli.transcription.ahead import Ahead
 from parakeet_cli.transcription.pipeline import (
     Event,
@@ -178,7 +177,8 @@ class Session:
 
     def _keep(self, event: Finished, name: str) -> None:
         transcript = event.transcript
-        rtfx = round(transcript.duration / event.recognition_seconds, 2) if event.recognition_seconds else None
+        facts = finished_facts(event)
+        rtfx = facts["rtfx"]
         task = self._tasks[event.recording]
         if self.review:
             self.review.add(name, transcript)
@@ -199,15 +199,7 @@ class Session:
         gap_seconds = sum(gap.end - gap.start for gap in transcript.gaps)
         first = transcript.gaps[0].start if transcript.gaps else None
         self.summary.add_gaps(name, len(transcript.gaps), gap_seconds, first)
-        facts = {
-            "duration": transcript.duration,
-            "rtfx": rtfx,
-            "words": len(transcript.words),
-            "gaps": [{"start": gap.start, "end": gap.end, "reason": gap.reason} for gap in transcript.gaps],
-            "skipped_seconds": sum(silence.end - silence.start for silence in transcript.skipped),
-            "outputs": [str(path) for path in task.outputs.values()],
-            "warning": _warning(transcript.partial) if transcript.partial else None,
-        }
+        facts["outputs"] = [str(path) for path in task.outputs.values()]
         self.reporter.finished(event.recording, name, facts)
 
     def _print_in_order(self, number: int, text: str) -> None:
@@ -231,9 +223,3 @@ class Session:
 
 class _StdoutClosed(Exception):
     """Who read our results has left. What is still buffered for stdout has nowhere to go: see ``main._leave``."""
-
-
-def _warning(partial: Partial) -> str:
-    expected = f" of {partial.expected_seconds:.1f}" if partial.expected_seconds else ""
-    errors = f", {partial.decode_errors} decoding errors" if partial.decode_errors else ""
-    return f"the media is damaged: {partial.decoded_seconds:.1f}{expected} s could be decoded{errors}"

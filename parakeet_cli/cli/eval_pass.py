@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from parakeet_cli.cli.progress import Summary, Totals
-from parakeet_cli.cli.reporters import Reporter
+from parakeet_cli.cli.reporters import Reporter, finished_facts
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcription.ahead import Ahead
@@ -57,6 +57,8 @@ class Pass:
             skipped=skipped,
             failed=failed + len(self.failed),
             partial=sum(event.transcript.partial is not None for event in self.heard.values()),
+            gaps=sum(len(event.transcript.gaps) for event in self.heard.values()),
+            gap_seconds=sum(gap.end - gap.start for event in self.heard.values() for gap in event.transcript.gaps),
             audio_seconds=sum(event.transcript.duration for event in self.heard.values()),
             wall_seconds=self.wall_seconds,
         )
@@ -69,29 +71,19 @@ class Pass:
         name = self.names[number]
         self._began = self._began or time.monotonic()
         match event:
-            case Started(duration=duration, tracks=tracks, track=track):
+            case Started(duration=duration):
                 if duration is not None:
                     self.totals.durations[number] = duration
-                self.reporter.started(number, name, duration, tracks, track)
+                self.reporter.started(number, name, duration, event.tracks, event.track, event.resumed_at)
             case Progress(seconds=seconds):
                 self.totals.heard[number] = seconds
                 self.reporter.progress(number, seconds)
             case Finished():
                 self.heard[number] = event
                 self.totals.ended(number, event.transcript.duration)
-                self.reporter.finished(number, name, _facts(event))
+                self.reporter.finished(number, name, finished_facts(event))
             case Failed(error=error):
                 self.failed[number] = error
                 self.totals.left_out(number)
                 self.reporter.failed(number, name, error.code, str(error))
         self.wall_seconds = time.monotonic() - self._began
-
-
-def _facts(event: Finished) -> dict[str, object]:
-    transcript = event.transcript
-    partial = transcript.partial
-    return {
-        "duration": transcript.duration,
-        "rtfx": transcript.duration / event.recognition_seconds if event.recognition_seconds else None,
-        "warning": f"the media is damaged, {partial.decoded_seconds:.1f} s could be decoded" if partial else None,
-    }

@@ -224,7 +224,7 @@ def _check_report(name: str | None) -> None:
 
 def _write(report: Report, request: Request) -> None:
     if request.json and request.json != "-":
-        write_atomically(Path(request.json).expanduser().absolute(), to_json(report))
+        write_atomically(Path(request.json).expanduser().absolute(), to_json(report).encode())
     text = to_json(report) if request.json == "-" else table_text(report, per_file=request.per_file)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, gaps_phrase, position, progress_line
 from parakeet_cli.display import display
 from parakeet_cli.errors import EngineError
+from parakeet_cli.transcript import Partial
+from parakeet_cli.transcription.pipeline import Finished
 
-__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line", "tell"]
+__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line", "finished_facts", "tell"]
 
 _GAPS_SHOWN = 3
 
@@ -189,6 +191,26 @@ def tell(line: str) -> None:
     """Nobody may be listening any more (``2>&1 | head``); the work goes on."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
+
+
+def finished_facts(event: Finished) -> dict[str, Any]:
+    """What is told of a transcript; seconds."""
+    transcript = event.transcript
+    spent = event.recognition_seconds
+    return {
+        "duration": transcript.duration,
+        "rtfx": round(transcript.duration / spent, 2) if spent else None,
+        "words": len(transcript.words),
+        "gaps": [{"start": gap.start, "end": gap.end, "reason": gap.reason} for gap in transcript.gaps],
+        "skipped_seconds": sum(silence.end - silence.start for silence in transcript.skipped),
+        "warning": _damage(transcript.partial) if transcript.partial else None,
+    }
+
+
+def _damage(partial: Partial) -> str:
+    expected = f" of {partial.expected_seconds:.1f}" if partial.expected_seconds else ""
+    errors = f", {partial.decode_errors} decoding errors" if partial.decode_errors else ""
+    return f"the media is damaged: {partial.decoded_seconds:.1f}{expected} s could be decoded{errors}"
 
 
 def _gap_list(gaps: Sequence[Mapping[str, Any]]) -> str:

@@ -238,6 +238,8 @@ def test_events_are_one_json_object_a_line(parakeet: Command) -> None:
         "failed": 1,
         "skipped": 0,
         "partial": 0,
+        "gaps": 0,
+        "gap_seconds": 0.0,
         "audio_seconds": 0.96,
         "wall_seconds": 0,
         "rtfx": 0,

@@ -86,6 +86,7 @@ def test_silence_is_a_json_document_without_segments() -> None:
         "text": "",
         "segments": [],
         "gaps": [],
+        "skipped": [],
         "partial": None,
     }
 
