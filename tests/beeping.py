@@ -2,6 +2,7 @@
 
 ``BEEP_SECONDS`` makes each batch take that long. ``BEEP_LOG`` names a file that gets one line for each chunk that is
 encoded: the recording's number, the second from which the chunk is decoded, and the seconds that it hears.
+``BEEP_SWALLOWS`` and ``BEEP_DEAF`` are stretches in seconds, ``2-5,10-12``, that it does not hear (``fakes`` says how).
 """
 
 import os
@@ -30,7 +31,13 @@ class SlowBeepRecognizer(BeepRecognizer):
 
 
 def load(_checkpoint: Checkpoint, _settings: RecognizerSettings) -> SlowBeepRecognizer:
-    return SlowBeepRecognizer()
+    return SlowBeepRecognizer(swallows=_seconds("BEEP_SWALLOWS"), deaf=_seconds("BEEP_DEAF"))
+
+
+def _seconds(variable: str) -> list[tuple[float, float]]:
+    """``2-5,10-12``."""
+    spans = [span.split("-") for span in os.environ.get(variable, "").split(",") if span]
+    return [(float(start), float(end)) for start, end in spans]
 
 
 if __name__ == "__main__":

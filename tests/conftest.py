@@ -102,7 +102,7 @@ def _command(folder: Path, user: int | None = None) -> Command:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PARAKEET_", "HF_")) and name not in ("CHUNK_MINITE", "BEEP_SECONDS", "BEEP_LOG")
+        if not name.startswith(("PARAKEET_", "HF_")) and name not in ("CHUNK_MINITE",) and not name.startswith("BEEP_")
     }
     environment |= {
         "PYTHONPATH": str(ROOT),

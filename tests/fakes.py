@@ -56,15 +56,27 @@ def write_wav(path: Path, samples: Samples) -> Path:
 
 
 class BeepRecognizer:
-    """``refuses``: words whose sound makes encoding fail, to see what a failure does to the others."""
+    """Hears every beep, but for the faults it is made with.
+
+    ``refuses``: words whose sound makes encoding fail. ``swallows``: seconds (from, to) whose tokens are lost the first
+    time that they are decoded. ``deaf``: seconds whose tokens are always lost.
+    """
 
     model = "beeps"
     language = "en"
     frame_samples = FRAME
 
-    def __init__(self, refuses: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        refuses: Sequence[str] = (),
+        swallows: Sequence[tuple[float, float]] = (),
+        deaf: Sequence[tuple[float, float]] = (),
+    ) -> None:
         self.refuses = refuses
+        self.swallows = swallows
+        self.deaf = deaf
         self.batches: list[int] = []
+        self._decoded_until = 0
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         return 4
@@ -104,6 +116,11 @@ class BeepRecognizer:
                 tokens[-1] = Token(tokens[-1].text, tokens[-1].start, end, -0.1)
             previous = label
             position += FRAME
+        lost = list(self.deaf)
+        if row.frames[0].first_sample >= self._decoded_until:
+            lost += self.swallows
+            self._decoded_until = position
+        tokens = [token for token in tokens if not any(start <= token.start < end for start, end in lost)]
         return Hypothesis(tuple(tokens)), previous
 
 

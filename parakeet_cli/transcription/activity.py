@@ -34,12 +34,17 @@ _FLOOR_PERCENTILE = 10
 _ABOVE_FLOOR = 6.0
 """dB, the mean of the ``_LOUDEST_BANDS`` that rise most."""
 _LOUDEST_BANDS = 3
-_QUIETEST_SOUND = -80.0
-"""dB; a floor below this is that of a recording without noise, and what stays below is none of its sounds."""
+_QUIETEST_SOUND = -95.0
+"""dB in a band; the noise of 16 bits lies below, and what rises from there is the end of an echo."""
+_RANGE_OF_SPEECH = 45.0
+"""dB in a band between loud vowels and what still counts as speech; breath and echo of a clean recording lie below."""
+_LOUD_PERCENTILE = 95
 _LOUDEST_SILENCE = -40.0
 """dB; louder sound is never called silent, however even it is: there may be a voice under it."""
 _DEAD = 1.5 / 32768
 """Amplitude up to which a frame is digital silence (dither of one bit included)."""
+_GATED = 3
+"""Runs of digital silence in the sound around that make it the recording's own floor."""
 _OPENING, _CLOSING = 3, 9
 """Frames: a shorter sound is a click, a shorter pause between two sounds belongs to the speech."""
 _FILLED_SECONDS = 0.2
@@ -159,17 +164,25 @@ def _rebuffered(blocks: Iterable[Samples], length: int) -> Iterator[Samples]:
 
 def _judge(window: deque[_Hop], current: int) -> Heard:
     hop = window[current]
-    around = np.concatenate([other.levels[~other.dead] for other in window])
+    around = _levels_around(window)
     floor = (
         np.percentile(around, _FLOOR_PERCENTILE, axis=0) if len(around) else np.full(len(_BINS) - 1, _QUIETEST_SOUND)
     )
     floor = np.maximum(floor, _QUIETEST_SOUND)
-    sounding = [_sounding(other, floor) for other in list(window)[max(current - 1, 0) : current + 2]]
+    loud = np.percentile(around, _LOUD_PERCENTILE, axis=0) if len(around) else floor
+    audible = np.maximum(floor, loud - _RANGE_OF_SPEECH - _ABOVE_FLOOR)
+    sounding = [_sounding(other, audible) for other in list(window)[max(current - 1, 0) : current + 2]]
     first = len(sounding[0]) if current else 0
     speech = _closed(_opened(np.concatenate(sounding)))[first : first + len(hop.levels)]
-    loud = 10 * np.log10(np.sum(10 ** (hop.levels / 10), axis=1)) > _LOUDEST_SILENCE
-    silent = (~_sounding(hop, floor) & ~loud) | hop.dead
+    too_loud = 10 * np.log10(np.sum(10 ** (hop.levels / 10), axis=1)) > _LOUDEST_SILENCE
+    silent = (~_sounding(hop, floor) & ~too_loud) | hop.dead
     return Heard(_filled(hop, 10 * np.log10(np.sum(10 ** (floor / 10)))), speech, silent, hop.dead)
+
+
+def _levels_around(window: Iterable[_Hop]) -> NDArray[np.float32]:
+    """What the floor is taken from; digital silence belongs to it only where it comes and goes, as with a gate."""
+    levels, dead = (np.concatenate([getattr(hop, name) for hop in window]) for name in ("levels", "dead"))
+    return levels if len(_runs(dead)) >= _GATED else levels[~dead]
 
 
 def _sounding(hop: _Hop, floor: NDArray[np.float32]) -> Flags:

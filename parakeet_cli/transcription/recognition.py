@@ -1,8 +1,10 @@
 """Batches of chunks become tokens: encoded together, decoded recording by recording with carried state, audited."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.coverage import Coverage
@@ -51,13 +53,14 @@ class Recognition:
         """
         touched = {chunk.recording: tracks[chunk.recording] for chunk in chunks}
         passages = self._decode(chunks, touched)
-        if flooded := {passage.number for passage in passages if _is_flooded(passage.tokens)}:
+        if flooded := {chunk.recording for chunk in _flooded(chunks, passages)}:
             again = self._decode([chunk for chunk in chunks if chunk.recording in flooded], touched, exactly=True)
             passages = [passage for passage in passages if passage.number not in flooded] + again
+        lost = _flooded(chunks, passages)
         for passage in passages:
             track = touched[passage.number]
-            if not _is_flooded(passage.tokens):  # else its sound is left to the audit
-                track.coverage.tokens.extend(passage.tokens)
+            # What floods again is left to the audit.
+            track.coverage.tokens += [token for token in passage.tokens if not _in(token, passage.number, lost)]
             if passage.is_last:
                 track.state = passage.state
         for chunk in chunks:
@@ -94,6 +97,18 @@ def _passages(encoded: Iterable[tuple[Chunk, tuple[Frames, ...]]], tracks: Mappi
     return passages
 
 
-def _is_flooded(tokens: Sequence[Token]) -> bool:
-    unknown = sum(UNKNOWN in token.text for token in tokens)
-    return unknown >= _FLOOD and 2 * unknown > len(tokens)
+def _flooded(chunks: Sequence[Chunk], passages: Iterable[_Passage]) -> list[Chunk]:
+    """Chunks of which most tokens are unknown."""
+    tokens = [(passage.number, token) for passage in passages for token in passage.tokens]
+    if not any(UNKNOWN in token.text for _, token in tokens):
+        return []
+    counts = [Counter(UNKNOWN in token.text for number, token in tokens if _in(token, number, [c])) for c in chunks]
+    return [c for c, count in zip(chunks, counts, strict=True) if count[True] >= _FLOOD and count[True] > count[False]]
+
+
+def _in(token: Token, number: int, chunks: Iterable[Chunk]) -> bool:
+    """Whether one of ``chunks`` owns the start of a token of recording ``number``."""
+    position = round(token.start * SAMPLE_RATE)
+    return any(
+        chunk.recording == number and chunk.span.owned_from <= position < chunk.span.owned_until for chunk in chunks
+    )

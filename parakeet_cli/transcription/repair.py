@@ -24,12 +24,14 @@ from parakeet_cli.transcription.recognizer import UNKNOWN, Recognizer, Row
 
 __all__ = ["Repairer"]
 
-_ROUNDS = 3
-"""What is left of a hole after words were found in it is a hole again, so often."""
+_ROUNDS = 24
+"""What is left of a hole after words were found in it is a hole again, and a long one is looked into piece by piece."""
 _MARGIN = 0.1
 """Seconds before the first speech of a hole."""
 _CONTEXT = 3.0
 """Seconds of real sound after a hole."""
+_LONGEST_RETRY = 10.0
+"""Seconds of a hole that are tried in several ways; if words come, the rest is another hole."""
 _SHORTEST = 0.3
 """Seconds of a hole that a later start must leave."""
 _LEAST_CONFIDENCE = 0.5
@@ -40,8 +42,8 @@ _MOST_REPETITIONS = 4
 _SURE = 0.9
 """Of one to three words in a row, unless they are said with this confidence: a decoder that loops does not stop, and
 people who count or cheer repeat themselves too."""
-_SAME_PLACE = 0.4
-"""Seconds: a word like its neighbour and so near to it is the neighbour, heard once more."""
+_SAME_PLACE = 0.25
+"""Seconds between the starts of a word and of its like beside it: it is the neighbour, heard once more."""
 
 Number = int
 """Of a recording."""
@@ -93,12 +95,12 @@ class Repairer:
         """Look into the holes that the recordings have by now, and settle them: filled, or a gap."""
         tried: set[tuple[Number, tuple[int, int]]] = set()
         for _ in range(_ROUNDS):
-            holes = [
-                (number, hole)
-                for number, coverage in coverages.items()
-                for hole in coverage.holes()
-                if (number, hole.place) not in tried
-            ]
+            first: dict[tuple[Number, int], tuple[Number, Hole]] = {}
+            for number, coverage in coverages.items():
+                for hole in coverage.holes():
+                    if (number, hole.place) not in tried:
+                        first.setdefault((number, hole.index), (number, hole))
+            holes = list(first.values())
             if not holes:
                 break
             tried.update((number, hole.place) for number, hole in holes)
@@ -119,7 +121,7 @@ class Repairer:
             elif reason_of(coverages[number].sound(hole, *hole.place)[1]) == UNSURE:
                 left.append((number, hole))
         best: dict[tuple[Number, Hole], float] = {}
-        tries = [(number, hole, attempt) for number, hole in left for attempt in _MORE]
+        tries = [(number, hole, attempt) for number, hole in map(_beginning, left) for attempt in _MORE]
         for (number, hole), words in self._attempt(coverages, tries, exactly=True):
             score = sum(word.confidence - _LEAST_CONFIDENCE for word in words)
             if _are_plausible(words, hole) and score > best.get((number, hole), 0.0):
@@ -158,6 +160,12 @@ class Repairer:
         return [next(decoded)[0].tokens if pieces else () for pieces in frames]
 
 
+def _beginning(left: tuple[Number, Hole]) -> tuple[Number, Hole]:
+    number, hole = left
+    end = hole.start + round(_LONGEST_RETRY * SAMPLE_RATE)
+    return (number, hole) if hole.end <= end else (number, replace(hole, end=end, before=end))
+
+
 def _chunk(number: Number, coverage: Coverage, hole: Hole, attempt: _Attempt, frame: int) -> Chunk | None:
     """The hole and some sound after it, as a chunk of its own; None where the attempt leaves too little of it."""
     wanted = hole.start + round((attempt.shift - _MARGIN) * SAMPLE_RATE)
@@ -186,7 +194,7 @@ def _fitting(tokens: Sequence[Token], hole: Hole, neighbours: Sequence[Token]) -
     after, before = hole.after / SAMPLE_RATE, hole.before / SAMPLE_RATE
     words = [word for word in _words(tokens) if after <= word.start + _MARGIN and word.start < before]
     previous, following = _neighbours(hole, neighbours)
-    if words and previous and words[0].text == previous.text and words[0].start - previous.end < _SAME_PLACE:
+    if words and previous and words[0].text == previous.text and words[0].start - previous.start < _SAME_PLACE:
         words = words[1:]
     if words and following and words[-1].text == following.text and following.start - words[-1].start < _SAME_PLACE:
         words = words[:-1]

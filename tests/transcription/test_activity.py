@@ -1,0 +1,121 @@
+"""Speech and silence, told on real digits, noise, music and digital silence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.recordings import DEFAULT_FOLDER, Recording, load_clips, make_recording
+from parakeet_cli.settings import SAMPLE_RATE, Vad
+from parakeet_cli.transcription.activity import FRAME, ActivityDetector, Heard, Samples, make_detector
+
+
+def heard(detector: ActivityDetector, samples: Samples, block: int = SAMPLE_RATE) -> Heard:
+    """All of a recording in one piece."""
+    pieces = list(detector.listen(samples[start : start + block] for start in range(0, len(samples), block)))
+    parts = [[getattr(piece, name) for piece in pieces] for name in ("samples", "speech", "silent", "dead")]
+    return Heard(*(np.concatenate(part) if part else np.empty(0) for part in parts))
+
+
+def noise(seconds: float, level: float, seed: int = 0) -> Samples:
+    """White; ``level`` in dB."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(round(seconds * SAMPLE_RATE), np.float32) * np.float32(10 ** (level / 20))
+
+
+def digits(snr: float, style: str = "many") -> Recording:
+    return make_recording(60, 3, load_clips(DEFAULT_FOLDER), style, snr)
+
+
+def in_words(recording: Recording, frames: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    flags = np.zeros(frames, np.bool_)
+    for word in recording.words:
+        flags[round(word.start * SAMPLE_RATE / FRAME) : round(word.end * SAMPLE_RATE / FRAME)] = True
+    return flags
+
+
+@settings(deadline=None, max_examples=25)
+@given(length=st.integers(0, 40 * SAMPLE_RATE), block=st.integers(100, 30_000))
+def test_what_goes_in_comes_out_with_a_flag_for_each_frame(length: int, block: int) -> None:
+    samples = np.resize(noise(1, -30), length).astype(np.float32)
+    out = heard(make_detector(Vad.ENERGY), samples, block)
+    assert np.array_equal(out.samples, samples)
+    assert len(out.speech) == len(out.silent) == len(out.dead) == -(-length // FRAME)
+
+
+def test_how_the_media_comes_in_blocks_changes_nothing() -> None:
+    samples = digits(20).samples
+    first, other = (heard(make_detector(Vad.ENERGY), samples, block) for block in (16_000, 7_777))
+    assert np.array_equal(first.speech, other.speech)
+    assert np.array_equal(first.silent, other.silent)
+
+
+@pytest.mark.parametrize(("snr", "least"), [(30, 0.9), (20, 0.85), (10, 0.7), (5, 0.6)])
+def test_most_of_every_word_is_speech_and_no_word_is_silent(snr: float, least: float) -> None:
+    recording = digits(snr)
+    out = heard(make_detector(Vad.ENERGY), recording.samples)
+    words = in_words(recording, len(out.speech))
+    assert out.speech[words].mean() >= least
+    for word in recording.words:
+        frames = slice(round(word.start * SAMPLE_RATE / FRAME), round(word.end * SAMPLE_RATE / FRAME))
+        assert out.silent[frames].mean() < 0.8, word
+
+
+def test_words_at_minus_40_db_are_still_heard() -> None:
+    recording = digits(30)
+    out = heard(make_detector(Vad.ENERGY), recording.samples * np.float32(0.01))
+    assert out.speech[in_words(recording, len(out.speech))].mean() >= 0.8
+
+
+def test_even_noise_is_silence_unless_it_is_loud() -> None:
+    assert heard(make_detector(Vad.ENERGY), noise(30, -55)).silent.mean() > 0.99
+    loud = heard(make_detector(Vad.ENERGY), noise(30, -30))
+    assert loud.silent.mean() < 0.01  # there may be a voice under it
+    assert loud.speech.mean() < 0.01
+
+
+def test_a_click_is_not_speech_and_yet_not_silence() -> None:
+    samples = noise(20, -60)
+    samples[10 * SAMPLE_RATE : 10 * SAMPLE_RATE + 40] += 0.5
+    out = heard(make_detector(Vad.ENERGY), samples)
+    assert not out.silent.all()
+    assert out.speech.sum() <= 4
+
+
+@pytest.mark.parametrize("seconds", [0.4, 3.0])
+def test_digital_silence_is_dead_and_filled_with_faint_noise(seconds: float) -> None:
+    zeros = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+    samples = np.concatenate([noise(5, -45), zeros, noise(5, -45)])
+    out = heard(make_detector(Vad.ENERGY), samples)
+    inside = slice(-(-5 * SAMPLE_RATE // FRAME) + 1, (5 * SAMPLE_RATE + len(zeros)) // FRAME - 1)
+    assert out.dead[inside].all()
+    assert out.silent[inside].all()
+    assert not out.dead[: 5 * SAMPLE_RATE // FRAME].any()
+    filled = out.samples[inside.start * FRAME : inside.stop * FRAME]
+    assert -62 < 20 * np.log10(np.sqrt(np.mean(filled**2))) < -48
+
+
+def test_a_recording_of_zeros_alone_is_dead() -> None:
+    out = heard(make_detector(Vad.ENERGY), np.zeros(5 * SAMPLE_RATE, np.float32))
+    assert out.dead.all()
+    assert not out.speech.any()
+
+
+def chords(seconds: float) -> Samples:
+    """Triads of decaying overtones, a new one every half a second."""
+    times = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    notes = [np.array([220.0, 277.2, 329.6]) * 2 ** (step / 12) for step in (0, 5, 7, 0, 9, 2)]
+    beats = [sum(np.sin(2 * np.pi * tone * (h + 1) * times) / (h + 1) for tone in n for h in range(4)) for n in notes]
+    bar: Sequence[np.ndarray] = [beat * np.exp(-3 * times) for beat in beats]
+    return np.resize(np.concatenate(bar), round(seconds * SAMPLE_RATE)).astype(np.float32) * np.float32(0.05)
+
+
+def test_silero_hears_words_and_does_not_take_music_for_speech() -> None:
+    music = heard(make_detector(Vad.SILERO), chords(15))
+    assert music.speech.mean() < 0.1
+    assert heard(make_detector(Vad.ENERGY), chords(15)).speech.mean() > 0.3  # which the energy does
+    recording = digits(20)
+    out = heard(make_detector(Vad.SILERO), recording.samples[: 15 * SAMPLE_RATE])
+    assert out.speech[in_words(recording, len(out.speech) + 10_000)[: len(out.speech)]].mean() >= 0.7

@@ -1,0 +1,227 @@
+"""Speech without words is decoded again; what stays empty is reported. With the recognizer that hears beeps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parakeet_cli.errors import RecognitionFailed
+from parakeet_cli.settings import BatchSettings, ChunkSettings, CoverageSettings, TranscriptionSettings
+from parakeet_cli.transcript import Token, Transcript
+from parakeet_cli.transcription.chunking import Chunk, Samples
+from parakeet_cli.transcription.media.inputs import FileMedia
+from parakeet_cli.transcription.pipeline import Finished, Recording, Transcriber
+from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row
+from tests.fakes import WORDS, BeepRecognizer, beeps, silence, write_wav
+
+SPOKEN = [WORDS[(number * 7 + number // 10) % 10] for number in range(400)]
+"""160 seconds, 0.4 s a word."""
+
+
+def transcribed(
+    folder: Path,
+    recognizer: BeepRecognizer,
+    samples: Samples | None = None,
+    coverage: CoverageSettings | None = None,
+    chunk: float = 30.0,
+) -> Transcript:
+    recording = Recording(0, FileMedia(write_wav(folder / "talk.wav", beeps(SPOKEN) if samples is None else samples)))
+    settings = TranscriptionSettings(
+        chunks=ChunkSettings(chunk, 3.0), coverage=coverage or CoverageSettings(), batch=BatchSettings(2)
+    )
+    (finished,) = (
+        event for event in Transcriber(recognizer, settings).transcribe([recording]) if isinstance(event, Finished)
+    )
+    return finished.transcript
+
+
+def texts(transcript: Transcript) -> list[str]:
+    return [word.text for word in transcript.words]
+
+
+def test_without_holes_nothing_is_decoded_again(tmp_path: Path) -> None:
+    audited, plain = BeepRecognizer(), BeepRecognizer()
+    transcript = transcribed(tmp_path, audited)
+    assert transcribed(tmp_path, plain, coverage=CoverageSettings(audit=False)) == transcript
+    assert texts(transcript) == SPOKEN
+    assert transcript.gaps == ()
+    assert audited.batches == plain.batches
+
+
+@pytest.mark.parametrize("chunk", [10.0, 30.0])
+@pytest.mark.parametrize(
+    "swallowed",
+    [
+        [(20.0, 22.0)],
+        [(0.0, 3.0)],  # from the start
+        [(158.0, 161.0)],  # up to the end
+        [(28.0, 36.0)],  # over a cut
+        [(40.0, 100.0)],  # for chunks on end
+        [(5.0, 8.0), (8.4, 11.0), (60.0, 63.0)],  # one word between two holes
+    ],
+)
+def test_swallowed_words_come_back_in_their_places(
+    tmp_path: Path, swallowed: Sequence[tuple[float, float]], chunk: float
+) -> None:
+    transcript = transcribed(tmp_path, BeepRecognizer(swallows=swallowed), chunk=chunk)
+    assert texts(transcript) == SPOKEN
+    assert transcript.gaps == ()
+    starts = [word.start for word in transcript.words]
+    assert starts == pytest.approx([0.16 + 0.4 * number for number in range(len(SPOKEN))], abs=0.09)
+    assert all(word.start < word.end for word in transcript.words)
+
+
+def test_a_lost_stretch_between_two_long_silences_is_found(tmp_path: Path) -> None:
+    parts = [beeps(["one"] * 10), silence(15), beeps(["two"] * 10), silence(15), beeps(["three"] * 10)]
+    transcript = transcribed(tmp_path, BeepRecognizer(swallows=[(19.0, 24.0)]), np.concatenate(parts))
+    assert texts(transcript) == ["one"] * 10 + ["two"] * 10 + ["three"] * 10
+    assert [round(span.start) for span in transcript.skipped] == [0, 4, 23, 42]
+
+
+def test_what_stays_empty_is_a_gap_with_its_place_and_reason(tmp_path: Path) -> None:
+    transcript = transcribed(tmp_path, BeepRecognizer(deaf=[(60.0, 66.0)]))
+    (gap,) = transcript.gaps
+    assert (gap.start, gap.end) == pytest.approx((60.1, 66.0), abs=0.5)
+    assert gap.reason == "unsure"
+    assert len(texts(transcript)) == len(SPOKEN) - 15
+
+
+def test_a_hole_longer_than_a_window_is_decoded_in_pieces_and_reported_whole(tmp_path: Path) -> None:
+    transcript = transcribed(tmp_path, BeepRecognizer(deaf=[(20.0, 100.0)]))
+    assert sum(gap.end - gap.start for gap in transcript.gaps) == pytest.approx(80, abs=2)
+    assert all(one.end <= other.start for one, other in zip(transcript.gaps, transcript.gaps[1:], strict=False))
+    generous = CoverageSettings(spare_seconds=600)
+    deaf = BeepRecognizer(deaf=[(20.0, 50.0)], swallows=[(50.0, 100.0)])
+    found = transcribed(tmp_path, deaf, coverage=generous)
+    assert texts(found) == SPOKEN[:50] + SPOKEN[125:]
+
+
+def test_no_more_than_the_set_share_is_decoded_again(tmp_path: Path) -> None:
+    recognizer = BeepRecognizer(deaf=[(10.0, 150.0)])
+    most = CoverageSettings(spare_seconds=40.0, largest_share=0.0)
+    transcript = transcribed(tmp_path, recognizer, coverage=most)
+    assert sum(recognizer.batches) - 5 <= 40 / 2  # whatever an attempt is, it lasts more than two seconds
+    assert sum(gap.end - gap.start for gap in transcript.gaps) == pytest.approx(140, abs=3)
+
+
+def test_times_of_gaps_and_silence_count_from_the_start_of_the_media(tmp_path: Path) -> None:
+    from parakeet_cli.settings import DecodingSettings
+
+    samples = np.concatenate([silence(30), beeps(SPOKEN[:100])])
+    recording = Recording(0, FileMedia(write_wav(tmp_path / "talk.wav", samples)))
+    settings = TranscriptionSettings(DecodingSettings(start=10.0))
+    events = Transcriber(BeepRecognizer(deaf=[(30.0, 40.0)]), settings).transcribe([recording])
+    (finished,) = (event for event in events if isinstance(event, Finished))
+    assert finished.transcript.gaps[0].start == pytest.approx(40.1, abs=0.3)
+    assert finished.transcript.skipped[0].start == 10.0
+    assert finished.transcript.skipped[0].end == pytest.approx(30.1, abs=0.1)
+
+
+class Stammering(BeepRecognizer):
+    """Fills the lost stretch with invented words when it is decoded again."""
+
+    def __init__(self, text: str, every: float, logprob: float) -> None:
+        super().__init__(deaf=[(60.0, 66.0)])
+        self.invention = (text, every, logprob)
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        decoded = zip(rows, super().decode(rows), strict=True)
+        return [self._invent(row, hypothesis, state) for row, (hypothesis, state) in decoded]
+
+    def _invent(self, row: Row, hypothesis: Hypothesis, state: DecoderState) -> tuple[Hypothesis, DecoderState]:
+        start = row.frames[0].first_sample / 16_000
+        if row.state is not None or not 56 <= start <= 66:
+            return hypothesis, state
+        text, every, logprob = self.invention
+        places = [60.2 + every * number for number in range(round(5.5 / every))]
+        return Hypothesis(tuple(Token(text, place, place + 0.08, logprob) for place in places)), state
+
+
+@pytest.mark.parametrize(
+    ("text", "every", "logprob"),
+    [
+        (" nonsense", 0.5, -3.0),  # nothing that the decoder believes in
+        (" la", 0.4, -0.4),  # over and over, half believed
+        (" quick", 0.09, -0.01),  # faster than anybody speaks
+        (f" {UNKNOWN}", 1.0, -0.01),
+    ],
+)
+def test_implausible_words_do_not_fill_a_hole(tmp_path: Path, text: str, every: float, logprob: float) -> None:
+    transcript = transcribed(tmp_path, Stammering(text, every, logprob))
+    assert len(transcript.gaps) == 1
+    assert not set(texts(transcript)) & {text.strip()}
+
+
+def test_a_word_that_repeats_its_neighbour_in_the_same_place_is_not_doubled(tmp_path: Path) -> None:
+    """The hole's first sound is the end of the word before it."""
+    transcript = transcribed(tmp_path, BeepRecognizer(swallows=[(20.0, 23.0)]), beeps(["four"] * 100))
+    assert texts(transcript) == ["four"] * 100
+
+
+class Flooded(BeepRecognizer):
+    """Gives unknown tokens from the second chunk on, unless it is asked to be exact (or never stops)."""
+
+    def __init__(self, stops: bool) -> None:
+        super().__init__()
+        self.stops = stops
+        self.exact: list[bool] = []
+
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        self.exact.append(exactly)
+        return super().encode(chunks, exactly=exactly)
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        if self.exact[-1] and self.stops:
+            return super().decode(rows)
+        return [
+            (Hypothesis(tuple(map(unknown, hypothesis.tokens))), state) for hypothesis, state in super().decode(rows)
+        ]
+
+
+def unknown(token: Token) -> Token:
+    return token if token.start < 33 else Token(f" {UNKNOWN}", token.start, token.end, token.logprob)
+
+
+def test_a_flood_of_unknown_tokens_is_decoded_again_exactly(tmp_path: Path) -> None:
+    recognizer = Flooded(stops=True)
+    assert texts(transcribed(tmp_path, recognizer)) == SPOKEN
+    assert True in recognizer.exact
+
+
+def test_a_flood_that_does_not_stop_is_a_gap_and_no_text(tmp_path: Path) -> None:
+    transcript = transcribed(tmp_path, Flooded(stops=False))
+    assert UNKNOWN not in transcript.text
+    assert sum(gap.end - gap.start for gap in transcript.gaps) > 120
+
+
+class FailingAgain(BeepRecognizer):
+    """Cannot encode a hole."""
+
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        if any(not chunk.restarts and chunk.span.heard_from == chunk.span.owned_from for chunk in chunks):
+            raise RecognitionFailed("This hole is refused.")
+        return super().encode(chunks, exactly=exactly)
+
+
+def test_a_hole_that_cannot_be_encoded_is_a_gap_and_no_failure(tmp_path: Path) -> None:
+    transcript = transcribed(tmp_path, FailingAgain(swallows=[(60.0, 66.0)]))
+    assert len(transcript.gaps) == 1
+
+
+def test_an_hour_leaves_no_more_behind_than_a_minute(tmp_path: Path) -> None:
+    """Sound that is settled is forgotten."""
+    from parakeet_cli.transcription.coverage import Coverage
+    from tests.fakes import cut
+
+    coverage = Coverage(CoverageSettings())
+    samples = beeps(SPOKEN)
+    most = 0
+    for chunk in cut(samples, 0, ChunkSettings(10, 1)):
+        seconds = [position / 16_000 for position in range(chunk.span.owned_from, chunk.span.owned_until, 6_400)]
+        coverage.tokens += [Token(" one", second, second + 0.24, 0.0) for second in seconds]
+        coverage.add(chunk)
+        assert coverage.holes() == []
+        coverage.settle([])
+        most = max(most, sum(part.buffer.end - part.buffer.start for part in coverage._parts))
+    assert most < 20 * 16_000
