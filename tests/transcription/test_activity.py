@@ -15,8 +15,13 @@ from parakeet_cli.transcription.activity import FRAME, ActivityDetector, Heard, 
 def heard(detector: ActivityDetector, samples: Samples, block: int = SAMPLE_RATE) -> Heard:
     """All of a recording in one piece."""
     pieces = list(detector.listen(samples[start : start + block] for start in range(0, len(samples), block)))
-    parts = [[getattr(piece, name) for piece in pieces] for name in ("samples", "speech", "silent", "dead")]
-    return Heard(*(np.concatenate(part) if part else np.empty(0) for part in parts))
+    return Heard(
+        np.concatenate([np.empty(0, np.float32), *(piece.samples for piece in pieces)]),
+        *(
+            np.concatenate([np.empty(0, np.bool_), *(getattr(piece, name) for piece in pieces)])
+            for name in ("speech", "silent", "dead")
+        ),
+    )
 
 
 def noise(seconds: float, level: float, seed: int = 0) -> Samples:
