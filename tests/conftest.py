@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 import imageio_ffmpeg
 import pytest
@@ -21,6 +22,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA card")
+
+
+def skip_for_want_of(tool: str) -> NoReturn:
+    """Where ``.ci/run`` has installed the tools, a test that finds one missing fails."""
+    if os.environ.get("TOOLS_ARE_INSTALLED"):
+        pytest.fail(f"there is no {tool}, which .ci/run installs")
+    pytest.skip(f"there is no {tool} on this machine")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import srt
 
-from tests.conftest import Command
+from tests.conftest import Command, skip_for_want_of
 from tests.fakes import beeps, silence, write_wav
 
 _LESS_THAN_ANY_JSON = 100
@@ -366,7 +366,7 @@ def test_a_reader_of_stdout_that_leaves_ends_the_run_quietly(parakeet: Command) 
 )
 def test_the_locale_changes_no_output(parakeet: Command, environment: dict[str, str]) -> None:
     if (name := environment.get("LC_ALL", "C")) not in installed_locales():
-        pytest.skip(f"the locale {name} is not installed")
+        skip_for_want_of(f"locale {name}")
     write_wav(parakeet.folder / "größe 日本.wav", beeps(["one"]))
     done = parakeet("transcribe", ".", "-f", "srt,txt,json", "-o", "out", environment=environment)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from benchmarks import recordings
 from models.demo_data import COMMA_SECONDS, FULL_STOP_SECONDS, batches, make_corpus, with_noise
 from models.demo_texts import DIGITS, VOCABULARY, make_plan, plan_text, train_pieces
 from models.demo_voices import Synthesiser, Voice, find_synthesisers, human_voices
+from tests.conftest import skip_for_want_of
 
 quiet_nemo = [
     pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning"),  # NeMo scripts modules on import
@@ -86,10 +87,15 @@ def test_noise_is_18_to_50_db_below_the_words_and_different_each_time() -> None:
     assert -23 < max(levels) < -17
 
 
-@pytest.mark.skipif(not find_synthesisers()[0], reason="neither espeak-ng nor flite is installed")
-def test_every_synthetic_voice_speaks() -> None:
+@pytest.mark.parametrize("program", ["espeak-ng", "flite"])
+def test_every_synthetic_voice_speaks(program: str) -> None:
+    found, missing = find_synthesisers()
+    if program in missing:
+        skip_for_want_of(program)
     rng = np.random.default_rng(1)
-    for voice in find_synthesisers()[0]:
+    for voice in found:
+        if not isinstance(voice, Synthesiser) or voice.program != program:
+            continue
         spoken = voice.speak(["seven", "monday"], rng)
         assert 0.5 < len(spoken) / 16_000 < 4
         assert np.sqrt(np.mean(spoken**2)) == pytest.approx(recordings.SPEECH_RMS, rel=0.01)

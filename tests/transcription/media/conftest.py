@@ -10,6 +10,7 @@ import imageio_ffmpeg
 import pytest
 
 from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, find_ffmpeg
+from tests.conftest import skip_for_want_of
 from tests.transcription.media.decoded import noise_pcm
 from tests.transcription.media.hostile import Maker, wav
 
@@ -27,7 +28,7 @@ def ffmpeg_build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Each test runs once with each build."""
     path = _builds()[request.param]
     if path is None:
-        pytest.skip(f"no {request.param} ffmpeg on this machine")
+        skip_for_want_of(f"{request.param} ffmpeg")
     monkeypatch.setenv("PARAKEET_FFMPEG", path)
     return find_ffmpeg()
 
@@ -37,7 +38,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Maker:
     """Makes media with any ffmpeg that is here, once for all tests."""
     path = next((path for path in _builds().values() if path), None)
     if path is None:
-        pytest.skip("no ffmpeg on this machine")
+        skip_for_want_of("ffmpeg")
     return Maker(path, tmp_path_factory.mktemp("media"))
 
 
