@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import imageio_ffmpeg
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import FfmpegMissing
+from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["Ffmpeg", "environment", "find_ffmpeg", "input_arguments"]
 
@@ -92,7 +92,7 @@ def environment() -> dict[str, str]:
 def _ask(path: str) -> Ffmpeg:
     """One run tells the version (in the banner) and the protocols."""
     try:
-        with tempfile.TemporaryDirectory(prefix="parakeet-") as folder:
+        with temporary_folder() as folder:
             answer = subprocess.run(
                 [path, "-protocols"],
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from types import TracebackType
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
 from parakeet_cli.transcription.media.ffmpeg import environment
+from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["FfmpegProcess", "Messages", "Patience", "end_all"]
 
@@ -114,7 +114,7 @@ class FfmpegProcess:
         with _children.starting:
             if _children.are_ended:
                 raise DecodeKilled("No ffmpeg is started any more, as parakeet is ending; run it again.")
-            self._folder = tempfile.TemporaryDirectory(prefix="parakeet-")
+            self._folder = temporary_folder()
             try:
                 self._process = _start(self._command, self._descriptor, self._folder.name)
             except BaseException:
@@ -166,7 +166,7 @@ class FfmpegProcess:
                     else:
                         self._idle = 0.0
                         self._received += len(data)
-                        self._folder.cleanup()  # ffmpeg stands in it already; should we be killed, nothing is left
+                        self._folder.cleanup()  # ffmpeg stands in it already; a kill -9 then leaves nothing
                         yield data
                         self._since = time.monotonic()
         self.messages.end()

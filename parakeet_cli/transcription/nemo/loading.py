@@ -5,7 +5,6 @@ the process meanwhile; here the weights are read from the archive itself and onl
 """
 
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from parakeet_cli.errors import ModelCorrupt, ModelUnsupported
 from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract, inspect
 from parakeet_cli.transcription.nemo.failures import first_line, ran_out_of_memory
 from parakeet_cli.transcription.nemo.quiet import quiet
+from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["import_nemo", "load_model"]
 
@@ -55,7 +55,7 @@ def _build(archive: NemoArchive, kind: str) -> Any:
     from omegaconf import OmegaConf
 
     model_class = getattr(models, kind)
-    with tempfile.TemporaryDirectory(prefix="parakeet-model-") as folder:
+    with temporary_folder() as folder:
         extract(archive, Path(folder), only=[member.name for member in archive.members if member.name != WEIGHTS])
         model_class._set_model_restore_state(is_being_restored=True, folder=folder)
         try:
