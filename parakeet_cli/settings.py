@@ -123,6 +123,8 @@ class RecognizerSettings:
     dtype: Dtype = Dtype.AUTO
     trust_model: bool = False
     verbose: bool = False
+    allow_legacy: bool = False
+    """Accept a checkpoint packed with gzip."""
 
 
 @dataclass(frozen=True, slots=True)

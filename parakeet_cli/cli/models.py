@@ -118,6 +118,7 @@ def verify(
     trust_model: Annotated[
         bool, typer.Option("--trust-model", help="Accept classes that are no recognizer's.")
     ] = False,
+    allow_legacy: Annotated[bool, typer.Option("--allow-legacy", help="Accept a .nemo packed with gzip.")] = False,
 ) -> None:
     """Check that a model is whole, is the one that was downloaded or published, and asks for no foreign code.
 
@@ -128,7 +129,7 @@ def verify(
       parakeet models verify ./mine.nemo
     """
     found = _located(name)
-    preflight.inspect(found.path, trust=trust_model)
+    preflight.inspect(found.path, trust=trust_model, allow_legacy=allow_legacy)
     sha256, agrees_with = checkpoints.verify(found)
     note = f"as in {agrees_with}" if agrees_with else "nothing to compare it with"
     typer.echo(f"OK: {found.path}, sha256 {sha256}, {note}")

@@ -248,6 +248,16 @@ TrustModel = Annotated[
     ),
 ]
 
+AllowLegacy = Annotated[
+    bool,
+    typer.Option(
+        "--allow-legacy",
+        envvar="PARAKEET_ALLOW_LEGACY",
+        rich_help_panel=MODEL,
+        help="Load a .nemo packed with gzip, as old versions of NeMo made them.",
+    ),
+]
+
 Overwrite = Annotated[
     bool,
     typer.Option(

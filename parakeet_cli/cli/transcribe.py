@@ -50,6 +50,7 @@ def transcribe(
     skip_silence: options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
     audit: options.Audit = True,
     trust_model: options.TrustModel = False,
+    allow_legacy: options.AllowLegacy = False,
     overwrite: options.Overwrite = False,
     on_collision: options.OnCollision = OnCollision.SUFFIX,
     shared: options.Shared = False,
@@ -88,7 +89,7 @@ def transcribe(
         activity=ActivitySettings(vad, parse_silence(skip_silence)),
         coverage=CoverageSettings(audit),
         chunks=ChunkSettings(chunk_length(chunk_seconds, chunk_minutes), context_seconds),
-        recognizer=RecognizerSettings(device, dtype, trust_model, verbose),
+        recognizer=RecognizerSettings(device, dtype, trust_model, verbose, allow_legacy),
         batch=BatchSettings(parse_batch_size(batch_size)),
     )
     if settings.decoding.end is not None and settings.decoding.end <= settings.decoding.start:

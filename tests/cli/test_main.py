@@ -1,5 +1,6 @@
 """The command itself: help, version, completion, quietness, and errors that end it."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -95,6 +96,15 @@ def test_the_demo_checkpoint_recognizes_a_real_recording_and_nothing_else_is_pri
     confidence = [word["confidence"] for segment in transcript["segments"] for word in segment["words"]]
     assert all(0.5 < value <= 1 for value in confidence)
     assert len(set(confidence)) > 1
+
+
+@pytest.mark.model
+def test_a_checkpoint_packed_with_gzip_recognizes_if_it_is_allowed(parakeet: Command) -> None:
+    legacy = parakeet.folder / "old.nemo"
+    legacy.write_bytes(gzip.compress((ROOT / "models/parakeet-tdt-demo.nemo").read_bytes(), compresslevel=1))
+    done = real(parakeet, "transcribe", ONE_TWO_THREE, "-o", "-", "-f", "txt", "--model", legacy, "--allow-legacy")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.lower().replace(",", "").replace(".", "") == "one two three\n"
 
 
 @pytest.mark.model

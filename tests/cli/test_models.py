@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import json
 import os
@@ -119,6 +120,14 @@ def test_foreign_code_passes_with_trust_only(tmp_path: Path) -> None:
     Path("evil.nemo").write_bytes(evil)
     assert isinstance(run("verify", "evil.nemo").exception, ModelUntrusted)
     assert run("verify", "evil.nemo", "--trust-model").exit_code == 0
+
+
+def test_gzip_passes_with_allow_legacy_only(tmp_path: Path) -> None:
+    Path("old.nemo").write_bytes(gzip.compress(DEMO.read_bytes()))
+    error = run("verify", "old.nemo").exception
+    assert isinstance(error, ModelCorrupt)
+    assert "--allow-legacy" in str(error)
+    assert run("verify", "old.nemo", "--allow-legacy").exit_code == 0
 
 
 def command(hub: Hub, tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

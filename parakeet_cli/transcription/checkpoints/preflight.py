@@ -145,7 +145,7 @@ def _recognize(path: Path, file: BufferedReader, allow_legacy: bool) -> bool:
     file.seek(0)
     if start.startswith(b"\x1f\x8b"):
         if not allow_legacy:
-            raise ModelCorrupt(f"{path} is packed with gzip, as only very old NeMo did: unpack it with gunzip.")
+            raise ModelCorrupt(f"{path} is packed with gzip, as only old NeMo did: use --allow-legacy.")
         return True
     if not start:
         raise ModelCorrupt(f"{path} is empty: download it again.")

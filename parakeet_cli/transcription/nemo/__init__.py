@@ -15,8 +15,9 @@ def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "Ne
     """Import NeMo, load the checkpoint and move it to the device that ``settings`` ask for.
 
     Raises ``ModelError`` for a checkpoint that is damaged, not trusted or of another kind,
-    ``DeviceUnavailable`` for a device that is not here (before the slow part of the imports), and
-    ``EngineFailed`` if memory is short or a card fails.
+    ``OutputUnwritable`` or ``DiskFull`` about the temporary folder, ``DeviceUnavailable`` for a device
+    that is not here (before the slow part of the imports), and ``EngineFailed`` if memory is short or a
+    card fails.
     """
     from parakeet_cli.transcription.nemo.devices import choose_device, choose_dtype
 
@@ -27,5 +28,5 @@ def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "Ne
     from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
 
     with engine_failures("a smaller model"):
-        model = load_model(checkpoint.path, device, trust=settings.trust_model, verbose=settings.verbose)
+        model = load_model(checkpoint.path, device, settings)
         return NemoRecognizer(model, checkpoint, device, dtype)

@@ -1,16 +1,20 @@
 """A ``.nemo`` archive becomes a NeMo model ready for inference.
 
 NeMo's own ``restore_from`` unpacks the whole archive to the temporary folder and changes the working directory of
-the process meanwhile; here the weights are read from the archive itself and only the small files are unpacked.
+the process meanwhile; here the weights are read from the archive itself and only the small files are unpacked, unless
+the archive is packed with gzip, in which nobody can seek.
 """
 
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
-from parakeet_cli.errors import ModelCorrupt, ModelUnsupported
+from parakeet_cli.errors import EngineError, ModelCorrupt, ModelUnsupported
+from parakeet_cli.settings import RecognizerSettings
 from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract, inspect
 from parakeet_cli.transcription.nemo.failures import first_line, ran_out_of_memory
 from parakeet_cli.transcription.nemo.quiet import quiet
@@ -21,19 +25,20 @@ __all__ = ["import_nemo", "load_model"]
 _SUPPORTED = ("EncDecRNNTBPEModel", "EncDecHybridRNNTCTCBPEModel", "EncDecCTCModelBPE")
 
 
-def load_model(path: Path, device: torch.device, *, trust: bool, verbose: bool) -> Any:
+def load_model(path: Path, device: torch.device, settings: RecognizerSettings) -> Any:
     """Load an RNNT, TDT, CTC or hybrid checkpoint in fp32, in evaluation mode, on ``device``.
 
-    Raises ``ModelCorrupt``, ``ModelUntrusted`` or ``ModelUnsupported``, and what torch raises when memory is short.
+    Raises ``ModelCorrupt``, ``ModelUntrusted`` or ``ModelUnsupported``, ``OutputUnwritable`` or ``DiskFull`` about the
+    temporary folder, and what torch raises when memory is short.
     """
-    archive = inspect(path, trust=trust)
+    archive = inspect(path, trust=settings.trust_model, allow_legacy=settings.allow_legacy)
     kind = str(archive.config.get("target", "")).rpartition(".")[2]
     if kind not in _SUPPORTED:
         raise ModelUnsupported(
             f"{path.name} holds a {kind or 'model of unknown kind'}; "
             "use a Parakeet checkpoint (TDT, RNN-T, CTC or hybrid with BPE tokens)."
         )
-    with quiet(verbose):
+    with quiet(settings.verbose):
         model = _build(archive, kind)
         _load_weights(model, archive)
     model.eval()
@@ -70,16 +75,29 @@ def _build(archive: NemoArchive, kind: str) -> Any:
 
 def _load_weights(model: Any, archive: NemoArchive) -> None:
     try:
-        with tarfile.open(archive.path, "r:") as tar:
-            name = next(name for name in tar.getnames() if name.removeprefix("./") == WEIGHTS)
-            member = tar.extractfile(name)
-            assert member is not None, "the pre-flight admits regular files only"
-            with member:
-                state = torch.load(member, map_location="cpu", weights_only=True)
+        with _weights(archive) as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
         model.load_state_dict(state, strict=True)
     except Exception as error:
-        if ran_out_of_memory(error):
+        if isinstance(error, EngineError) or ran_out_of_memory(error):
             raise
         raise ModelCorrupt(
             f"The weights in {archive.path} cannot be read ({first_line(error)}); download the checkpoint again."
         ) from error
+
+
+@contextmanager
+def _weights(archive: NemoArchive) -> Iterator[IO[bytes]]:
+    """A file to seek in."""
+    if archive.legacy:
+        with temporary_folder() as folder:
+            extract(archive, Path(folder), only=[WEIGHTS])
+            with Path(folder, WEIGHTS).open("rb") as file:
+                yield file
+        return
+    with tarfile.open(archive.path, "r:") as tar:
+        name = next(name for name in tar.getnames() if name.removeprefix("./") == WEIGHTS)
+        member = tar.extractfile(name)
+        assert member is not None, "the pre-flight admits regular files only"
+        with member:
+            yield member

@@ -1,16 +1,18 @@
 """The recognizer on NeMo, with the demo checkpoint and with small untrained ones of the other kinds."""
 
+import gzip
 import logging
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
-from parakeet_cli.errors import EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
+from parakeet_cli.errors import DiskFull, EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
 from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, RecognizerSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
@@ -228,6 +230,16 @@ def test_damaged_weights_are_reported_with_the_path(demo: Checkpoint, tmp_path: 
     path = repacked(demo.path, tmp_path, weights=lambda data: data[:1000] + b"\0" * (len(data) - 1000))
     with pytest.raises(ModelCorrupt, match=str(path)):
         load_recognizer(Checkpoint("damaged", path), RecognizerSettings(device="cpu"))
+
+
+def test_a_disk_too_full_to_unpack_gzip_is_no_damage(
+    demo: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old.nemo"
+    path.write_bytes(gzip.compress(demo.path.read_bytes(), compresslevel=1))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    with pytest.raises(DiskFull, match="TMPDIR"):
+        load_recognizer(Checkpoint("old", path), RecognizerSettings(device="cpu", allow_legacy=True))
 
 
 @pytest.mark.parametrize(
