@@ -35,6 +35,8 @@ __all__ = [
 
 _SAMPLE_BYTES = 2
 _BYTES_PER_SECOND = SAMPLE_RATE * _SAMPLE_BYTES
+_MOST_CHANNELS = 64
+"""That ffmpeg can mix; with more it says so itself."""
 _SHORTEST_LEAD = 0.05
 """Seconds; a smaller offset is the encoder's own delay."""
 _LONGEST_LEAD = 3600.0
@@ -134,6 +136,7 @@ class Decoding:
                 "-map_chapters",
                 "-1",
             ),
+            *_mix(self._track.unplaced_channels),
             *("-ac", "1", "-ar", str(SAMPLE_RATE), "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1"),
         ]
 
@@ -199,6 +202,13 @@ def _falls_short(seconds: float, expected: float) -> bool:
 def _complaints(process: FfmpegProcess) -> int:
     """How often ffmpeg complained; a failure without a word counts as one. Being stopped by us is none."""
     return process.messages.count or int(process.exit_code not in (None, 0))
+
+
+def _mix(unplaced_channels: int) -> tuple[str, ...]:
+    """Channels of which nothing tells the place, as those of a mixing desk, count alike."""
+    if not 0 < unplaced_channels <= _MOST_CHANNELS:
+        return ()
+    return ("-af", "pan=mono|c0<" + "+".join(f"c{number}" for number in range(unplaced_channels)))
 
 
 def _lead(offset: float, duration: float | None) -> int:

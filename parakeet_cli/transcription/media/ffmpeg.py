@@ -44,6 +44,8 @@ DECODERS = (
 _PROBE_LIMIT = "10000000"
 """Bytes, and microseconds, that ffmpeg may read to find out what the streams are."""
 _MAX_ALLOCATION = str(256 << 20)
+_MOST_GUESSED = "2"
+"""Channels. Six of a mixing desk are no 5.1, whose fourth is for bass alone and never mixed into one."""
 _OLDEST = 4
 """Major version; older ones lack options used here, and fixes."""
 
@@ -78,6 +80,7 @@ def input_arguments(ffmpeg: Ffmpeg, descriptor: int, log_level: str) -> list[str
         *(ffmpeg.path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", f"repeat+{log_level}"),
         *("-threads", "1", "-max_alloc", _MAX_ALLOCATION),
         *("-probesize", _PROBE_LIMIT, "-analyzeduration", _PROBE_LIMIT),
+        *("-guess_layout_max", _MOST_GUESSED),
         *("-format_whitelist", FORMATS, "-codec_whitelist", DECODERS),
         *_input(ffmpeg, descriptor),
     ]

@@ -23,6 +23,8 @@ _DEFAULTS = DecodingSettings()
 _DURATION = re.compile(r"  Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N/A)(?:, start: (-?[\d.]+))?")
 # At these depths there is no metadata, so no title can look like a stream; since 7.1 streams may stand in groups.
 _STREAM = re.compile(r"  Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\(([^)]*)\))?: (\w+): (\w+)")
+_CHANNELS = re.compile(r", (\d+) channels(?:,|$)")
+"""So they are told where no speaker is known for any of them."""
 _TITLE = re.compile(r"      (?:  )?title +: (.*)")
 _TIME_BASE = re.compile(rb"#tb (\d+): (\d+)/(\d+)")
 _PACKET = re.compile(rb"(\d+), *(?:-?\d+|NOPTS), *(-?\d+),")
@@ -45,6 +47,8 @@ class AudioTrack:
     title: str | None
     start_offset: float = 0.0
     """Seconds from the container's start to this track's first sound; negative for encoder priming."""
+    unplaced_channels: int = 0
+    """How many channels there are, if nothing tells which speaker each is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,9 @@ class _Banner:
         language = None if match[2] in (None, "", "und") else match[2]
         if match[3] == "Audio":
             default = "(default)" in line
-            self.tracks.setdefault(number, AudioTrack(0, number, language, match[4], default, None))
+            channels = _CHANNELS.search(line)
+            track = AudioTrack(0, number, language, match[4], default, None)
+            self.tracks.setdefault(number, replace(track, unplaced_channels=int(channels[1]) if channels else 0))
         elif match[3] == "Video" and "(attached pic)" not in line:
             self.has_video = True
 

@@ -95,9 +95,18 @@ def test_lossy_media_give_their_sound_and_length(
 
 
 def test_a_name_means_nothing_to_ffmpeg(ffmpeg_build: Ffmpeg, tmp_path: Path, noise: Path) -> None:
-    names = [b"12:30 meeting.mp3", b"-rf.mp3", b"concat:a|b.mp3", b"a%03d.mp3", b"new\nline\x1b.mp3", b"bad\xff.m3u8"]
-    for name in (*names, b"n" * 251 + b".mp3"):
-        path = tmp_path / os.fsdecode(name)
+    names = [
+        "12:30 meeting.mp3",
+        "-rf.mp3",
+        "concat:a|b.mp3",
+        "a%03d.mp3",
+        "new\nline.mp3",
+        "esc\x1b[31m\x1b]0;x\a.mp3",
+    ]
+    names += ["emoji 😀 日本.mp3", "<img src=x onerror=alert(1)>.mp3", "=cmd|calc!A1.mp3", "quote\"'.mp3"]
+    names += ["rlo\u202egpj.mp3", os.fsdecode(b"bad\xff\xfe.m3u8"), "n" * 251 + ".mp3"]
+    for name in names:
+        path = tmp_path / name
         path.write_bytes(noise.read_bytes())
         samples, _ = decoded(path)
         assert len(samples) == 51_360
@@ -201,6 +210,19 @@ def test_opposite_channels_are_silence_and_several_channels_one(ffmpeg_build: Ff
     surround = "[0:a]pan=7.1|" + "|".join(f"c{number}=c0" for number in range(8))
     samples, _ = decoded(make("surround.flac", *sine(1), "-filter_complex", surround))
     assert 0.05 < np.abs(samples).max() < 0.5
+
+
+@pytest.mark.parametrize("channels", [3, 6, 12, 32])
+def test_of_the_channels_of_a_mixing_desk_none_is_lost(ffmpeg_build: Ffmpeg, make: Maker, channels: int) -> None:
+    """Taken for 5.1 or another layout by their number, some would not be mixed into one."""
+    own = 100 * np.arange(1, channels + 1)  # Hz
+    tones = 10_000 * np.sin(2 * np.pi * own * np.arange(16_000)[:, np.newaxis] / 16_000)
+    samples, decoding = decoded(
+        make.write(f"desk{channels}.wav", wav(tones.astype("<i2").tobytes(), channels=channels))
+    )
+    heard = np.abs(np.fft.rfft(samples))[own] / 8_000
+    assert heard == pytest.approx(10_000 / 32_768 / channels, rel=0.05)
+    assert decoding.partial is None
 
 
 def test_silence_is_sound_too(ffmpeg_build: Ffmpeg, make: Maker) -> None:
