@@ -14,6 +14,7 @@ from parakeet_cli.transcription.ahead import Ahead
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk, split
 from parakeet_cli.transcription.coverage import Coverage
+from parakeet_cli.transcription.levelling import level
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import Media
 from parakeet_cli.transcription.recognition import Recognition, Track
@@ -237,7 +238,7 @@ class Transcriber:
             yield Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)
             heard = make_detector(self._settings.activity.vad).listen(decoding)
             frame = self._recognizer.frame_samples
-            sounds = divide(heard, self._settings.activity, frame)
+            sounds = divide(level(heard), self._settings.activity, frame)
             for item in split(sounds, recording.number, self._settings.chunks, frame):
                 yield _Silence(recording.number, item) if isinstance(item, Skipped) else item
             yield _Decoded(recording.number, settings.start, decoding.seconds, decoding.partial)
