@@ -3,6 +3,7 @@
 import gzip
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from types import SimpleNamespace
@@ -179,6 +180,36 @@ def test_other_kinds_load_and_carry_their_state_over_cuts(untrained: Any, minute
     assert pieces(parts) == pieces(whole.tokens)
     assert [token.start for token in parts] == pytest.approx([token.start for token in whole.tokens])
     assert all(token.end > token.start or kind == "hybrid" for token in whole.tokens)
+
+
+@pytest.mark.parametrize("kind", ["demo", "rnnt", "ctc"])
+def test_a_packed_state_goes_on_as_the_state_itself(
+    demo: Checkpoint, untrained: Any, minute: Samples, kind: str
+) -> None:
+    """To the last bit, in another recognizer of the same checkpoint."""
+    checkpoint = demo if kind == "demo" else untrained(kind)
+    first, second = (load_recognizer(checkpoint, RecognizerSettings(device="cpu", dtype=Dtype.FP32)) for _ in range(2))
+    chunks = cut(minute[: 24 * 16_000], 0, ChunkSettings(10, 1), first.frame_samples)
+    before, after = (flat(first.encode([chunk])) for chunk in chunks[:2])
+    ((_, state),) = first.decode([Row(tuple(before), None)])
+    ((expected, end),) = first.decode([Row(tuple(after), state)])
+    ((resumed, resumed_end),) = second.decode([Row(tuple(after), second.unpack(first.pack(state)))])
+    assert resumed == expected
+    assert len(expected.tokens) > 3
+    assert second.pack(resumed_end) == first.pack(end)
+    assert first.unpack(first.pack(None)) is None
+
+
+def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: NemoRecognizer, minute: Samples) -> None:
+    (chunk,) = cut(minute[: 20 * 16_000], 0, ChunkSettings(30, 1), recognizer.frame_samples)
+    place = 100 * recognizer.frame_samples
+    ((whole,),) = recognizer.encode([chunk])
+    ((first, second),) = recognizer.encode([replace(chunk, restarts=(0, place))])
+    assert (first.count, second.count) == (100, whole.count - 100)
+    assert second.first_sample == place
+    assert np.array_equal(np.concatenate([first.encoded, second.encoded]), whole.encoded)
+    exact = flat(recognizer.encode([chunk], exactly=True))
+    assert np.array_equal(exact[0].encoded, whole.encoded)
 
 
 def test_overflow_in_a_short_format_is_repeated_in_fp32(

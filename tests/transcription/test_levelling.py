@@ -1,0 +1,61 @@
+"""Quiet passages are raised, and nothing else is touched."""
+
+import numpy as np
+import pytest
+
+from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
+from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.transcription.activity import EnergyDetector, Samples
+from parakeet_cli.transcription.levelling import level
+
+
+def levelled(samples: Samples) -> Samples:
+    blocks = (samples[start : start + SAMPLE_RATE] for start in range(0, len(samples), SAMPLE_RATE))
+    return np.concatenate([heard.samples for heard in level(EnergyDetector().listen(blocks))])
+
+
+def speech(seconds: float, seed: int = 3) -> Samples:
+    return make_recording(seconds, seed, load_clips(DEFAULT_FOLDER), "few", 30.0).samples
+
+
+def decibels(samples: Samples) -> float:
+    return float(20 * np.log10(np.sqrt(np.mean(samples**2))))
+
+
+def test_speech_of_even_level_passes_untouched() -> None:
+    samples = speech(60)
+    assert np.array_equal(levelled(samples), samples)
+
+
+@pytest.mark.parametrize("gain", [-20, -40])
+def test_a_quiet_passage_comes_near_the_level_of_the_loud_one_beside_it(gain: float) -> None:
+    samples = speech(60)
+    middle = slice(20 * SAMPLE_RATE, 40 * SAMPLE_RATE)
+    samples[middle] *= np.float32(10 ** (gain / 20))
+    raised = levelled(samples)
+    inner = slice(24 * SAMPLE_RATE, 36 * SAMPLE_RATE)
+    assert decibels(raised[inner]) > decibels(samples[: 20 * SAMPLE_RATE]) - 12
+    loud = slice(5 * SAMPLE_RATE, 17 * SAMPLE_RATE)
+    assert np.array_equal(raised[loud], samples[loud])
+
+
+def test_quiet_speech_far_from_loud_speech_is_heard_in_other_windows_and_left_alone() -> None:
+    samples = np.concatenate([speech(40), speech(120, 4) * np.float32(0.01)])
+    raised = levelled(samples)
+    assert np.array_equal(raised[100 * SAMPLE_RATE :], samples[100 * SAMPLE_RATE :])
+    assert decibels(raised[50 * SAMPLE_RATE : 60 * SAMPLE_RATE]) > -40
+
+
+def test_gain_changes_without_a_step() -> None:
+    samples = speech(60)
+    samples[30 * SAMPLE_RATE :] *= np.float32(0.01)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = levelled(samples) / samples
+    known = gain[np.isfinite(gain) & (np.abs(samples) > 1e-5)]
+    assert known.max() > 10
+    assert np.abs(np.diff(20 * np.log10(np.maximum(known, 1e-3)))).max() < 0.1
+
+
+def test_a_recording_without_speech_has_no_loudness() -> None:
+    samples = np.random.default_rng(0).standard_normal(5 * SAMPLE_RATE, np.float32) * np.float32(0.001)
+    assert np.array_equal(levelled(samples), samples)
