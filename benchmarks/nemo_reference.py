@@ -11,6 +11,7 @@ from nemo.utils import logging
 from omegaconf import open_dict
 
 from benchmarks.decoding import FRAME_SECONDS
+from benchmarks.peer_methods import HeardToken
 from benchmarks.recordings import SpokenWord, Utterance
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcription.chunking import Samples
@@ -42,25 +43,48 @@ class NemoReference:
                 words[utterance.start] = [_shifted(word, utterance.start) for word in heard]
         return [word for start in sorted(words) for word in words[start]]
 
-    @torch.inference_mode()
     def decode(self, pieces: Sequence[Samples]) -> list[list[SpokenWord]]:
         """Decode pieces as one batch with full attention; the words of each, in seconds from its start."""
+        return [_words(hypothesis) for hypothesis in self._hypotheses(pieces)]
+
+    def decode_tokens(self, pieces: Sequence[Samples]) -> list[list[HeardToken]]:
+        """As ``decode``, for the tokens of each piece."""
+        return [self._tokens(hypothesis) for hypothesis in self._hypotheses(pieces)]
+
+    def transcribe(self, pieces: Sequence[Samples]) -> list[list[SpokenWord]]:
+        """NeMo's ``transcribe(timestamps=True)``, one piece after the other."""
+        hypotheses = self._model.transcribe(list(pieces), timestamps=True, batch_size=1, verbose=False)
+        return [_words(hypothesis) for hypothesis in hypotheses]
+
+    @torch.inference_mode()
+    def _hypotheses(self, pieces: Sequence[Samples]) -> list[Any]:
         lengths = torch.tensor([len(piece) for piece in pieces])
         signal = torch.zeros(len(pieces), int(lengths.max()))
         for row, piece in enumerate(pieces):
             signal[row, : len(piece)] = torch.from_numpy(piece)
         features, feature_lengths = self._model.preprocessor(input_signal=signal, length=lengths)
         encoded, encoded_lengths = self._model.encoder(audio_signal=features, length=feature_lengths)
-        hypotheses = self._model.decoding.rnnt_decoder_predictions_tensor(
+        hypotheses: list[Any] = self._model.decoding.rnnt_decoder_predictions_tensor(
             encoder_output=encoded, encoded_lengths=encoded_lengths, return_hypotheses=True
         )
+        return hypotheses
+
+    def _tokens(self, hypothesis: Any) -> list[HeardToken]:
+        ids = [int(number) for number in hypothesis.y_sequence]
+        places = [int(frame) for frame in hypothesis.timestamp["timestep"]]
+        lengths = [int(frames) for frames in hypothesis.token_duration]
+        pieces = self._model.tokenizer.ids_to_tokens(ids)
         return [
-            [
-                SpokenWord(word["word"], word["start_offset"] * FRAME_SECONDS, word["end_offset"] * FRAME_SECONDS)
-                for word in hypothesis.timestamp["word"]
-            ]
-            for hypothesis in hypotheses
+            HeardToken(number, piece.replace("▁", " "), place * FRAME_SECONDS, (place + length) * FRAME_SECONDS)
+            for number, piece, place, length in zip(ids, pieces, places, lengths, strict=True)
         ]
+
+
+def _words(hypothesis: Any) -> list[SpokenWord]:
+    return [
+        SpokenWord(word["word"], word["start_offset"] * FRAME_SECONDS, word["end_offset"] * FRAME_SECONDS)
+        for word in hypothesis.timestamp["word"]
+    ]
 
 
 def _batches(utterances: Sequence[Utterance], size: int) -> Iterator[list[Utterance]]:

@@ -34,11 +34,13 @@ __all__ = [
     "Recording",
     "SpokenWord",
     "Utterance",
+    "add_noise",
     "levelled",
     "load_clips",
     "make_recording",
     "read_wav",
     "resample",
+    "to_utterances",
     "write_wav",
     "write_words",
 ]
@@ -104,9 +106,9 @@ def make_recording(seconds: float, seed: int, clips: Clips, style: str = "mixed"
         sentences.append(sentence)
         end = round(sentence[-1].end * SAMPLE_RATE)
         position = end + round(_sentence_pause(rng, _style_at(end, style)) * SAMPLE_RATE)
-    _add_noise(samples, sentences, snr_db, rng)
+    add_noise(samples, sentences, snr_db, rng)
     words = tuple(word for sentence in sentences for word in sentence)
-    return Recording(samples, words, _utterances(sentences, seconds))
+    return Recording(samples, words, to_utterances(sentences, seconds))
 
 
 def load_clips(folder: Path, takes: range | None = None) -> Clips:
@@ -172,6 +174,36 @@ def levelled(clip: Samples) -> Samples:
     return (clip * np.float32(SPEECH_RMS / np.sqrt(np.mean(clip**2)))).astype(np.float32)
 
 
+def add_noise(
+    samples: Samples, sentences: Sequence[Sequence[SpokenWord]], snr_db: float, rng: np.random.Generator
+) -> None:
+    """Add white noise, ``snr_db`` below the mean power of the words, in place."""
+    spoken = sum(word.end - word.start for sentence in sentences for word in sentence) * SAMPLE_RATE
+    energy = float(np.sum(samples**2, dtype=np.float64))
+    power = energy / spoken if spoken else SPEECH_RMS**2
+    level = np.float32(np.sqrt(power) * 10 ** (-snr_db / 20))
+    for start in range(0, len(samples), SAMPLE_RATE):  # by the second: an hour at once would double the memory
+        block = samples[start : start + SAMPLE_RATE]
+        block += level * rng.standard_normal(len(block), np.float32)
+
+
+def to_utterances(sentences: Sequence[Sequence[SpokenWord]], seconds: float) -> tuple[Utterance, ...]:
+    """Give each sentence half of the pauses around it, but no more than ``EDGE_SECONDS`` of them."""
+    utterances: list[Utterance] = []
+    for index, sentence in enumerate(sentences):
+        start, end = sentence[0].start, sentence[-1].end
+        before = (sentences[index - 1][-1].end + start) / 2 if index else 0.0
+        after = (end + sentences[index + 1][0].start) / 2 if index + 1 < len(sentences) else seconds
+        utterances.append(
+            Utterance(
+                max(before, start - EDGE_SECONDS),
+                min(after, end + EDGE_SECONDS),
+                tuple(word.text for word in sentence),
+            )
+        )
+    return tuple(utterances)
+
+
 def _speak_sentence(
     samples: Samples,
     position: int,
@@ -212,35 +244,6 @@ def _sentence_pause(rng: np.random.Generator, style: str) -> float:
     if rng.random() < 0.08:
         return rng.uniform(0.5, 2.5)
     return rng.uniform(0.05, 0.2)
-
-
-def _add_noise(
-    samples: Samples, sentences: Sequence[Sequence[SpokenWord]], snr_db: float, rng: np.random.Generator
-) -> None:
-    spoken = sum(word.end - word.start for sentence in sentences for word in sentence) * SAMPLE_RATE
-    energy = float(np.sum(samples**2, dtype=np.float64))
-    power = energy / spoken if spoken else SPEECH_RMS**2
-    level = np.float32(np.sqrt(power) * 10 ** (-snr_db / 20))
-    for start in range(0, len(samples), SAMPLE_RATE):  # by the second: an hour at once would double the memory
-        block = samples[start : start + SAMPLE_RATE]
-        block += level * rng.standard_normal(len(block), np.float32)
-
-
-def _utterances(sentences: Sequence[Sequence[SpokenWord]], seconds: float) -> tuple[Utterance, ...]:
-    """Give each sentence half of the pauses around it, but no more than ``EDGE_SECONDS`` of them."""
-    utterances: list[Utterance] = []
-    for index, sentence in enumerate(sentences):
-        start, end = sentence[0].start, sentence[-1].end
-        before = (sentences[index - 1][-1].end + start) / 2 if index else 0.0
-        after = (end + sentences[index + 1][0].start) / 2 if index + 1 < len(sentences) else seconds
-        utterances.append(
-            Utterance(
-                max(before, start - EDGE_SECONDS),
-                min(after, end + EDGE_SECONDS),
-                tuple(word.text for word in sentence),
-            )
-        )
-    return tuple(utterances)
 
 
 def _read_pcm(path: Path, rate: int) -> Samples:
