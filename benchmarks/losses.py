@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from benchmarks.recordings import SpokenWord
 from benchmarks.scoring import Score, align
 
-__all__ = ["Addition", "Findings", "Interval", "Loss", "compare"]
+__all__ = ["Addition", "Findings", "Interval", "Loss", "compare", "is_inside"]
 
 Interval = tuple[float, float]
 """Seconds."""
@@ -67,13 +67,19 @@ def compare(
     missing = [r for r, h in pairs if r is not None and h is None]
     added = [h for r, h in pairs if h is not None and r is None]
     unavoidable = _wrong_by_utterance(reference, by_utterance)
-    in_gap = {r for r in missing if _is_inside(reference[r], gaps)}
+    in_gap = {r for r in missing if is_inside(reference[r], gaps)}
     return Findings(
         Score(len(reference), replaced, len(missing), len(added)),
         tuple(_loss(reference, r) for r in missing if r not in in_gap and r not in unavoidable),
         tuple(_loss(reference, r) for r in missing if r in in_gap),
         tuple(_doubled(heard, added, _additions(reference, by_utterance))),
     )
+
+
+def is_inside(word: SpokenWord, gaps: Sequence[Interval]) -> bool:
+    """Whether the middle of a word lies in one of the stretches, or so near to one that it may be its last."""
+    middle = (word.start + word.end) / 2
+    return any(start - _AT_GAP <= middle <= end + _AT_GAP for start, end in gaps)
 
 
 def _wrong_by_utterance(reference: Sequence[SpokenWord], by_utterance: Sequence[SpokenWord]) -> set[int]:
@@ -94,11 +100,6 @@ def _wrong_by_utterance(reference: Sequence[SpokenWord], by_utterance: Sequence[
                 wrong.add(other)
                 other += step
     return wrong
-
-
-def _is_inside(word: SpokenWord, gaps: Sequence[Interval]) -> bool:
-    middle = (word.start + word.end) / 2
-    return any(start - _AT_GAP <= middle <= end + _AT_GAP for start, end in gaps)
 
 
 def _additions(reference: Sequence[SpokenWord], heard: Sequence[SpokenWord]) -> list[SpokenWord]:
