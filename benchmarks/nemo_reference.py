@@ -58,6 +58,7 @@ class NemoReference:
 
     @torch.inference_mode()
     def _hypotheses(self, pieces: Sequence[Samples]) -> list[Any]:
+        self._model.eval()  # NeMo's transcribe leaves the encoder in training mode, with dropout
         lengths = torch.tensor([len(piece) for piece in pieces])
         signal = torch.zeros(len(pieces), int(lengths.max()))
         for row, piece in enumerate(pieces):

@@ -70,10 +70,11 @@ class Composer:
         gaps = [round(self.rng.uniform(0.05, 0.2) * SAMPLE_RATE) for _ in range(times * len(phrase))]
         length = sum(len(sound) for words in said for _, sound in words) + sum(gaps)
         start = round(middle * SAMPLE_RATE) - length // 2
+        if start + length > len(self._samples):
+            return False
         while start / SAMPLE_RATE - self.seconds > _TURN[1]:
             self.speak_until(self.seconds + self.rng.uniform(*_TURN))
-        if start + length > len(self._samples) or not self.speak_until(start / SAMPLE_RATE, speaker):
-            return False
+        self.speak_until(start / SAMPLE_RATE, speaker)
         for words in said:
             self._say(words, [gaps.pop() for _ in words[1:]])
             self._position += gaps.pop()
