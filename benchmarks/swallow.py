@@ -130,7 +130,7 @@ def draw_stretches(seconds: float, share: float, rng: np.random.Generator) -> li
     stretches: list[Interval] = []
     position = rng.uniform(0.0, 20.0)
     while True:
-        length = rng.uniform(SHORTEST, LONGEST)
+        length = SHORTEST * (LONGEST / SHORTEST) ** rng.random()  # as many short ones as long ones
         if position + length > seconds:
             return stretches
         stretches.append((position, position + length))
@@ -179,10 +179,12 @@ def to_markdown(command: str, results: Iterable[StretchResult]) -> str:
 
 
 def _shares(results: Sequence[StretchResult]) -> str:
+    if not results:
+        return "0 | | | |"
     speech = sum(result.speech for result in results)
     back = sum(result.back for result in results)
     found = speech - sum(result.lost for result in results)
-    return f"{len(results)} | {speech:.0f} s | {back / max(speech, 1e-9):.1%} | {found / max(speech, 1e-9):.1%} |"
+    return f"{len(results)} | {speech:.0f} s | {back / speech:.1%} | {found / speech:.1%} |"
 
 
 def _transcribe(recognizer: Recognizer, wavs: Sequence[Path]) -> list[Transcript]:
