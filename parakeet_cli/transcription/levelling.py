@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.transcription.activity import FRAME, Heard
+from parakeet_cli.transcription.reasons import MUSIC, reason_of
 
 __all__ = ["level"]
 
@@ -51,6 +52,7 @@ class _Leveller:
     def __init__(self) -> None:
         self._pieces: dict[int, _Piece] = {}
         self._loudness: dict[int, float | None] = {}
+        self._gains: dict[int, float] = {}
         self._count = self._next = 0
 
     def add(self, heard: Heard) -> None:
@@ -66,10 +68,17 @@ class _Leveller:
             oldest = self._next - _WINDOW - _NEAR - 1
             self._pieces.pop(oldest, None)
             self._loudness.pop(oldest, None)
+            self._gains.pop(oldest, None)
 
     def _gain(self, number: int) -> float:
-        """dB; a piece without speech has that of the nearest one with speech."""
         number = min(max(number, 0), self._count - 1)
+        if number not in self._gains:
+            gain = self._wanted_gain(number)
+            self._gains[number] = 0.0 if gain and self._is_music(number) else gain
+        return self._gains[number]
+
+    def _wanted_gain(self, number: int) -> float:
+        """dB; a piece without speech has that of the nearest one with speech."""
         for distance in range(_WINDOW):
             near = [self._loudness_of(place) for place in {number - distance, number + distance}]
             known = [loudness for loudness in near if loudness is not None]
@@ -79,14 +88,19 @@ class _Leveller:
                 return float(np.clip(loudest - max(known) - _RANGE, 0.0, _MOST))
         return 0.0
 
+    def _is_music(self, number: int) -> bool:
+        """Music that is raised is heard as words."""
+        near = [piece.heard.samples for piece in self._near(number)]
+        return reason_of(np.concatenate(near)) == MUSIC
+
+    def _near(self, number: int) -> Iterator[_Piece]:
+        for place in range(number - _NEAR, number + _NEAR + 1):
+            if place in self._pieces:
+                yield self._pieces[place]
+
     def _loudness_of(self, number: int) -> float | None:
         if number not in self._loudness:
-            near = [
-                self._pieces[place].levels
-                for place in range(number - _NEAR, number + _NEAR + 1)
-                if place in self._pieces
-            ]
-            levels = np.concatenate(near) if near else np.empty(0, np.float32)
+            levels = np.concatenate([np.empty(0, np.float32), *(piece.levels for piece in self._near(number))])
             loudness = float(np.percentile(levels, _LOUD_PERCENTILE)) if len(levels) >= _LEAST_SPEECH else None
             if number + _NEAR >= self._count:
                 return loudness  # what comes may change it

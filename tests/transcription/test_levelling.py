@@ -59,3 +59,15 @@ def test_gain_changes_without_a_step() -> None:
 def test_a_recording_without_speech_has_no_loudness() -> None:
     samples = np.random.default_rng(0).standard_normal(5 * SAMPLE_RATE, np.float32) * np.float32(0.001)
     assert np.array_equal(levelled(samples), samples)
+
+
+def test_music_under_the_level_of_speech_is_not_raised() -> None:
+    """Raised, it would be heard as words."""
+    times = np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE
+    swell = 1 + 0.9 * np.sin(2 * np.pi * 0.7 * times)  # or the detector would call it even noise
+    chord = sum(np.sin(2 * np.pi * tone * times) for tone in (220.0, 277.2, 329.6, 440.0)) * swell
+    music = (0.0003 * chord).astype(np.float32)
+    samples = np.concatenate([speech(20), music, speech(20, 4)])
+    raised = levelled(samples)
+    inner = slice(23 * SAMPLE_RATE, 37 * SAMPLE_RATE)
+    assert np.array_equal(raised[inner], samples[inner])
