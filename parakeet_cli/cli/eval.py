@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from parakeet_cli.cli import options
+from parakeet_cli.cli import model_options, options
 from parakeet_cli.cli.eval_sides import Side, overridden
 from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence
 from parakeet_cli.evaluation.normalization import Normalizer
@@ -47,7 +47,7 @@ Compare = Annotated[
     str | None,
     typer.Option(
         envvar="PARAKEET_COMPARE",
-        rich_help_panel=options.MODEL,
+        rich_help_panel=model_options.MODEL,
         metavar="SETTINGS",
         help="Options of a second side, as in model=v3 or chunk-seconds=10,dtype=bf16; the others stay.",
     ),
@@ -81,17 +81,17 @@ def evaluate(
     normalizer: Rules = Normalizer.AUTO,
     json_report: JsonReport = None,
     per_file: PerFile = False,
-    model: options.Model = "parakeet-tdt-0.6b-v2",
-    device: options.Device = "auto",
-    dtype: options.NumberFormat = Dtype.AUTO,
-    batch_size: options.BatchSize = "auto",
-    chunk_seconds: options.ChunkSeconds = None,
-    chunk_minutes: options.ChunkMinutes = None,
-    context_seconds: options.ContextSeconds = _CHUNKS.context_seconds,
-    vad: options.VoiceActivity = Vad.ENERGY,
-    skip_silence: options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
-    audit: options.Audit = True,
-    trust_model: options.TrustModel = False,
+    model: model_options.Model = "parakeet-tdt-0.6b-v2",
+    device: model_options.Device = "auto",
+    dtype: model_options.NumberFormat = Dtype.AUTO,
+    batch_size: model_options.BatchSize = "auto",
+    chunk_seconds: model_options.ChunkSeconds = None,
+    chunk_minutes: model_options.ChunkMinutes = None,
+    context_seconds: model_options.ContextSeconds = _CHUNKS.context_seconds,
+    vad: model_options.VoiceActivity = Vad.ENERGY,
+    skip_silence: model_options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
+    audit: model_options.Audit = True,
+    trust_model: model_options.TrustModel = False,
     compare: Compare = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from parakeet_cli.cli import options
+from parakeet_cli.cli import model_options
 from parakeet_cli.cli.parsing import parse_batch_size, parse_silence
 from parakeet_cli.settings import (
     BatchSettings,
@@ -75,12 +75,12 @@ def _audit(side: Side, value: str) -> Side:
 
 
 def _chunk_seconds(side: Side, value: str) -> Side:
-    seconds = _seconds(value, "chunk-seconds", options.ChunkSeconds)
+    seconds = _seconds(value, "chunk-seconds", model_options.ChunkSeconds)
     return _with_chunks(side, replace(side.settings.chunks, chunk_seconds=seconds))
 
 
 def _context_seconds(side: Side, value: str) -> Side:
-    seconds = _seconds(value, "context-seconds", options.ContextSeconds)
+    seconds = _seconds(value, "context-seconds", model_options.ContextSeconds)
     return _with_chunks(side, replace(side.settings.chunks, context_seconds=seconds))
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from parakeet_cli.cli import options
+from parakeet_cli.cli import model_options, options
 from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence, parse_time, parse_track
 from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import (
@@ -39,18 +39,18 @@ def transcribe(
     end: options.End = None,
     max_duration: options.MaxDuration = None,
     require_audio: options.RequireAudio = False,
-    model: options.Model = "parakeet-tdt-0.6b-v2",
-    device: options.Device = "auto",
-    dtype: options.NumberFormat = Dtype.AUTO,
-    batch_size: options.BatchSize = "auto",
-    chunk_seconds: options.ChunkSeconds = None,
-    chunk_minutes: options.ChunkMinutes = None,
-    context_seconds: options.ContextSeconds = _CHUNKS.context_seconds,
-    vad: options.VoiceActivity = Vad.ENERGY,
-    skip_silence: options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
-    audit: options.Audit = True,
-    trust_model: options.TrustModel = False,
-    allow_legacy: options.AllowLegacy = False,
+    model: model_options.Model = "parakeet-tdt-0.6b-v2",
+    device: model_options.Device = "auto",
+    dtype: model_options.NumberFormat = Dtype.AUTO,
+    batch_size: model_options.BatchSize = "auto",
+    chunk_seconds: model_options.ChunkSeconds = None,
+    chunk_minutes: model_options.ChunkMinutes = None,
+    context_seconds: model_options.ContextSeconds = _CHUNKS.context_seconds,
+    vad: model_options.VoiceActivity = Vad.ENERGY,
+    skip_silence: model_options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
+    audit: model_options.Audit = True,
+    trust_model: model_options.TrustModel = False,
+    allow_legacy: model_options.AllowLegacy = False,
     overwrite: options.Overwrite = False,
     on_collision: options.OnCollision = OnCollision.SUFFIX,
     shared: options.Shared = False,

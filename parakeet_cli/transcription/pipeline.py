@@ -14,9 +14,9 @@ from parakeet_cli.transcription.ahead import Ahead
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk, split
 from parakeet_cli.transcription.coverage import Coverage
+from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.levelling import level
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
-from parakeet_cli.transcription.media.inputs import Media
 from parakeet_cli.transcription.recognition import Recognition, Track
 from parakeet_cli.transcription.recognizer import Recognizer
 from parakeet_cli.transcription.savepoints import Savepoint, Savepoints
@@ -25,60 +25,6 @@ from parakeet_cli.transcription.stretches import Skipped, divide
 
 __all__ = ["Event", "Failed", "Finished", "OnDownload", "Progress", "Recording", "Started", "Transcriber"]
 
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One audio track to transcribe, or an excerpt of it. ``number`` names it in events.
-
-    ``track``, ``start`` and ``end`` (seconds) override the settings' where they are not None.
-    """
-
-    number: int
-    media: Media
-    track: int | str | None = None
-    start: float | None = None
-    end: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The media is open. ``duration``: the seconds that will be decoded, as far as the container tells."""
-
-    recording: int
-    duration: float | None
-    tracks: int
-    track: int
-    """1-based."""
-    resumed_at: float = 0.0
-    """Seconds that an earlier run has recognized."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Everything up to ``seconds`` of the recording is recognized."""
-
-    recording: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """``recognition_seconds`` is this recording's share of the time spent in the recognizer."""
-
-    recording: int
-    transcript: Transcript
-    recognition_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """This recording has no transcript; the others go on."""
-
-    recording: int
-    error: InputError
-
-
-Event = Started | Progress | Finished | Failed
 
 _SECONDS_AHEAD = 1200.0
 """Sound that may lie decoded before the batcher takes it; 77 MB."""

@@ -1,0 +1,64 @@
+"""What the Transcriber is given, and what it tells while it works."""
+
+from dataclasses import dataclass
+
+from parakeet_cli.errors import InputError
+from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcription.media.inputs import Media
+
+__all__ = ["Event", "Failed", "Finished", "Progress", "Recording", "Started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One audio track to transcribe, or an excerpt of it. ``number`` names it in events.
+
+    ``track``, ``start`` and ``end`` (seconds) override the settings' where they are not None.
+    """
+
+    number: int
+    media: Media
+    track: int | str | None = None
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The media is open. ``duration``: the seconds that will be decoded, as far as the container tells."""
+
+    recording: int
+    duration: float | None
+    tracks: int
+    track: int
+    """1-based."""
+    resumed_at: float = 0.0
+    """Seconds that an earlier run has recognized."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything up to ``seconds`` of the recording is recognized."""
+
+    recording: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """``recognition_seconds`` is this recording's share of the time spent in the recognizer."""
+
+    recording: int
+    transcript: Transcript
+    recognition_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """This recording has no transcript; the others go on."""
+
+    recording: int
+    error: InputError
+
+
+Event = Started | Progress | Finished | Failed
