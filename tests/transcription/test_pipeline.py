@@ -112,8 +112,8 @@ def test_a_refusal_in_the_middle_of_a_long_recording_ends_it_once(tmp_path: Path
 
 def test_a_recording_that_failed_in_the_recognizer_does_not_fail_again_in_the_decoder(tmp_path: Path) -> None:
     """The decoder finds it too long when the recognizer has refused its first chunk."""
-    (recording,) = recordings(tmp_path, [["nine"] + ["four"] * 99])
-    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(1, decoding=DecodingSettings(max_duration=39)))
+    (recording,) = recordings(tmp_path, [["nine"] + ["four"] * 199])
+    transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(1, decoding=DecodingSettings(max_duration=79)))
     events = list(transcriber.transcribe([recording]))
     assert [event.error.code for event in events if isinstance(event, Failed)] == ["recognition_failed"]
 
@@ -140,7 +140,7 @@ def test_the_rest_of_a_recording_that_failed_is_not_decoded(tmp_path: Path, monk
     events = list(Transcriber(BeepRecognizer(refuses=["nine"]), settings(1)).transcribe(batch))
     assert list(transcripts(events)) == [1]
     failed, whole = decodings
-    assert failed.seconds < 20
+    assert failed.seconds < 70  # of 120; levels are compared over windows to come
     assert whole.seconds == pytest.approx(1.36)
 
 
