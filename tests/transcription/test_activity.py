@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.recordings import DEFAULT_FOLDER, Recording, load_clips, make_recording
 from parakeet_cli.settings import SAMPLE_RATE, Vad
 from parakeet_cli.transcription.activity import FRAME, ActivityDetector, Heard, Samples, make_detector
+from parakeet_cli.transcription.silero import Silero
 
 
 def heard(detector: ActivityDetector, samples: Samples, block: int = SAMPLE_RATE) -> Heard:
@@ -124,3 +125,14 @@ def test_silero_hears_words_and_does_not_take_music_for_speech() -> None:
     recording = digits(20)
     out = heard(make_detector(Vad.SILERO), recording.samples[: 15 * SAMPLE_RATE])
     assert out.speech[in_words(recording, len(out.speech) + 10_000)[: len(out.speech)]].mean() >= 0.7
+
+
+def test_silero_judges_the_same_in_whatever_pieces_the_sound_comes() -> None:
+    samples = digits(20).samples[: 10 * SAMPLE_RATE // FRAME * FRAME]
+    whole = Silero().probabilities(samples)
+    by_piece = Silero()
+    pieces = [by_piece.probabilities(samples[start : start + 7 * FRAME]) for start in range(0, len(samples), 7 * FRAME)]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert whole.max() > 0.9
+    assert len(Silero().probabilities(np.zeros(700, np.float32))) == 2
+    assert len(Silero().probabilities(np.zeros(0, np.float32))) == 0
