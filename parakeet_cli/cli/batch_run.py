@@ -145,6 +145,8 @@ def _destination(inputs: Sequence[str], manners: Manners) -> Destination:
         raise typer.BadParameter("stdout takes one format; name one, or a folder.", param_hint="--format")
     if stdout and manners.shared:
         raise typer.BadParameter("runs can share files, not stdout; name a folder.", param_hint="--shared")
+    if manners.review and manners.shared:
+        raise typer.BadParameter("runs can share files, not a review list; leave one out.", param_hint="--review")
     folder = Path(manners.output).expanduser().absolute() if manners.output and not stdout else None
     return Destination(formats, folder, stdout, manners.on_collision, manners.overwrite)
 

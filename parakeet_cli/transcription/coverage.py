@@ -86,6 +86,7 @@ class Coverage:
 
     def _keep(self, chunk: Chunk) -> None:
         if not self._settings.audit:
+            self.settled_until = chunk.span.owned_until
             return
         if not self._parts or self._parts[-1].end != chunk.span.owned_from:
             self._parts.append(_Part(chunk.span.owned_from))

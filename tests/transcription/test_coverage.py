@@ -209,6 +209,22 @@ def test_a_hole_that_cannot_be_encoded_is_a_gap_and_no_failure(tmp_path: Path) -
     assert len(transcript.gaps) == 1
 
 
+def test_without_the_audit_tokens_are_settled_as_they_come() -> None:
+    """Or each savepoint of a day would hold all of its tokens."""
+    from parakeet_cli.transcription.coverage import Coverage
+    from tests.fakes import cut
+
+    coverage = Coverage(CoverageSettings(audit=False))
+    first, second = cut(beeps(SPOKEN), 0, ChunkSettings(60, 1))[:2]
+    coverage.tokens += [Token(" one", 1.0, 1.2, 0.0), Token(" two", 60.9, 61.3, 0.0)]
+    coverage.add(first)
+    coverage.settle([])
+    assert coverage.settled_tokens == 1
+    coverage.add(second)
+    coverage.settle([])
+    assert coverage.settled_tokens == 2
+
+
 def test_an_hour_leaves_no_more_behind_than_a_minute(tmp_path: Path) -> None:
     """Sound that is settled is forgotten."""
     from parakeet_cli.transcription.coverage import Coverage
