@@ -20,6 +20,7 @@ class Database:
 
     def __init__(self, path: Path, schema: str) -> None:
         self._schema = schema
+        self._path = path
         self._connection = self._open(path)
         self._lock = threading.Lock()
 
@@ -30,7 +31,7 @@ class Database:
                 with self._connection:
                     return work(self._connection)
             except sqlite3.Error as error:
-                _LOG.warning("The journal cannot be used any more (%s): the rest of this run is not remembered.", error)
+                _LOG.warning("%s cannot be used any more (%s): the rest is not remembered.", self._path, error)
                 with suppress(sqlite3.Error):
                     self._connection.close()
                 self._connection = self._connect(":memory:")
@@ -48,9 +49,9 @@ class Database:
             if damaged:
                 with suppress(OSError, sqlite3.Error):
                     path.replace(path.with_suffix(".damaged"))
-                    _LOG.warning("The journal %s was damaged and has been set aside.", path)
+                    _LOG.warning("%s was damaged and has been set aside.", path)
                     return self._connect(path)
-            _LOG.warning("The journal %s cannot be used (%s): this run will not be remembered.", path, error)
+            _LOG.warning("%s cannot be used (%s): this run will not be remembered.", path, error)
             return self._connect(":memory:")
 
     def _connect(self, path: Path | str) -> sqlite3.Connection:

@@ -37,9 +37,11 @@ CREATE TABLE IF NOT EXISTS announced (  -- outputs about to be written, of which
     sha256 BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS findings (   -- what a strict run asks of outputs that are there
-    path BLOB PRIMARY KEY,
+    path BLOB NOT NULL,
+    key TEXT NOT NULL,
     gaps INTEGER NOT NULL,
-    gap_seconds REAL NOT NULL
+    gap_seconds REAL NOT NULL,
+    PRIMARY KEY (path, key)
 ) WITHOUT ROWID;
 """
 
@@ -132,18 +134,22 @@ class Journal:
             return False
         return (self._written(output, found) or self._announced(output, found)) is not None
 
-    def announce(self, contents: Mapping[Path, bytes], key: Key | None, *, complete: bool) -> None:
+    def announce(self, contents: Mapping[Path, bytes], key: Key | None, findings: Findings, *, complete: bool) -> None:
         """Tell what is about to be written, so that it counts as ours even if nothing more can be told."""
         source, value = _columns(key, complete)
         rows = [
             (os.fsencode(output), source, value, len(content), hashlib.sha256(content).digest())
             for output, content in contents.items()
         ]
-        self._database.run(
-            lambda database: database.executemany("INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?, ?)", rows)
-        )
+        found = [(row[0], value, findings.gaps, findings.gap_seconds) for row in rows]
 
-    def record(self, outputs: list[Path], key: Key | None, findings: Findings, *, complete: bool) -> None:
+        def insert(database: sqlite3.Connection) -> None:
+            database.executemany("INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?, ?)", rows)
+            database.executemany("INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?)", found)
+
+        self._database.run(insert)
+
+    def record(self, outputs: list[Path], key: Key | None, *, complete: bool) -> None:
         """Remember outputs that have just been written, all or none; incomplete ones are outdated at once."""
         source, value = _columns(key, complete)
         rows = []
@@ -155,17 +161,15 @@ class Journal:
             database.executemany(
                 "INSERT OR REPLACE INTO outputs (path, source, key, size, mtime_ns) VALUES (?, ?, ?, ?, ?)", rows
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO findings VALUES (?, ?, ?)",
-                [(row[0], findings.gaps, findings.gap_seconds) for row in rows],
-            )
+            database.executemany("DELETE FROM findings WHERE path = ? AND key != ?", [(row[0], value) for row in rows])
             database.executemany("DELETE FROM announced WHERE path = ?", [row[:1] for row in rows])
 
         self._database.run(insert)
 
-    def findings(self, outputs: Iterable[Path]) -> Findings:
+    def findings(self, outputs: Iterable[Path], key: Key | None) -> Findings:
         """Of the transcript that ``outputs``, all done, were written from."""
-        rows = [self._row("SELECT gaps, gap_seconds FROM findings WHERE path = ?", output) for output in outputs]
+        query = "SELECT gaps, gap_seconds FROM findings WHERE path = ? AND key = ?"
+        rows = [self._row(query, output, key.value if key else "") for output in outputs]
         return Findings(*max((row for row in rows if row), default=()))
 
     def close(self) -> None:
@@ -187,8 +191,8 @@ class Journal:
             return None
         return row[:2] if hashlib.sha256(content).digest() == row[3] else None
 
-    def _row(self, query: str, output: Path) -> Any:
-        return self._database.run(lambda database: database.execute(query, (os.fsencode(output),)).fetchone())
+    def _row(self, query: str, output: Path, *more: str) -> Any:
+        return self._database.run(lambda database: database.execute(query, (os.fsencode(output), *more)).fetchone())
 
 
 def _columns(key: Key | None, complete: bool) -> tuple[bytes, str]:

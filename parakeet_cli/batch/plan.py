@@ -80,7 +80,7 @@ def make_plan(
                 found = {path: _changed(path) for path in due.values()}
                 plan.tasks.append(Task(recording, due, key, destination.overwrite, found))
             else:
-                plan.done.append((recording, journal.findings(outputs.values())))
+                plan.done.append((recording, journal.findings(outputs.values(), key)))
     return plan
 
 

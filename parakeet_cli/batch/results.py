@@ -28,7 +28,8 @@ def write_results(
         for name, path in sorted(task.outputs.items(), key=lambda item: (item[0] == "json", item[0]))
     }
     complete = transcript.partial is None
-    journal.announce(contents, task.key, complete=complete)
+    findings = Findings(len(transcript.gaps), sum(gap.end - gap.start for gap in transcript.gaps))
+    journal.announce(contents, task.key, findings, complete=complete)
     written = []
     try:
         for path, content in contents.items():
@@ -36,5 +37,4 @@ def write_results(
             written.append(path)
     finally:
         if written:
-            findings = Findings(len(transcript.gaps), sum(gap.end - gap.start for gap in transcript.gaps))
-            journal.record(written, task.key, findings, complete=complete)
+            journal.record(written, task.key, complete=complete)

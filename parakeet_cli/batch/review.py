@@ -1,6 +1,9 @@
-"""The review list of a batch: one file that grows with each recording, and keeps what earlier runs found."""
+"""The review list of a user: one file that every run adds its recordings to, and that keeps what others found."""
 
-from collections.abc import Collection, Sequence
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from parakeet_cli.batch.files import translated, write_atomically
@@ -13,31 +16,36 @@ __all__ = ["ReviewList"]
 
 
 class ReviewList:
-    """Lines of inputs that are not transcribed now stay; those of the others are replaced as they finish."""
+    """The lines of a recording are replaced when it is transcribed again; those of others stay."""
 
-    def __init__(self, path: Path, pending: Collection[str], least_confidence: float) -> None:
-        """``pending``: names of the inputs that will be transcribed. Raises ``OutputUnwritable``."""
-        self._least_confidence = least_confidence
-        names = {cell(plain(name)) for name in pending}
-        kept = [line for line in _lines_of(path) if line.partition("\t")[0] not in names]
-        write_atomically(path, "".join(f"{line}\n" for line in [HEADER, *kept]).encode())
-        try:
-            self._file = path.open("a", encoding="utf-8")
-        except OSError as error:
-            raise translated(error, path) from error
+    def __init__(self, path: Path, least_confidence: float) -> None:
+        """Raises ``OutputUnwritable`` if ``path`` cannot be written, or is something else."""
         self._path = path
+        self._least_confidence = least_confidence
+        self._replace("", [])
 
     def add(self, name: str, transcript: Transcript) -> None:
         """Write the lines of one recording, before its outputs: a killed run may repeat them, and never lacks them."""
-        lines = review_lines(name, transcript, self._least_confidence)
-        try:
-            self._file.writelines(f"{line}\n" for line in lines)
-            self._file.flush()
-        except OSError as error:
-            raise translated(error, self._path) from error
+        self._replace(name, review_lines(name, transcript, self._least_confidence))
 
-    def close(self) -> None:
-        self._file.close()
+    def _replace(self, name: str, lines: Sequence[str]) -> None:
+        with _locked(self._path.parent):
+            kept = [line for line in _lines_of(self._path) if line.partition("\t")[0] != cell(plain(name))]
+            write_atomically(self._path, "".join(f"{line}\n" for line in [HEADER, *kept, *lines]).encode())
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Other runs that write a list in this folder wait."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise translated(error, folder) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _lines_of(path: Path) -> Sequence[str]:

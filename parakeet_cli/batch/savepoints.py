@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from parakeet_cli import __version__
 from parakeet_cli.batch.database import Database
 from parakeet_cli.batch.plan import Task
 from parakeet_cli.transcript import Gap, Token
+from parakeet_cli.transcription.media.inputs import UrlMedia
 from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["SavepointStore"]
@@ -35,7 +37,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     text TEXT NOT NULL,
     start REAL NOT NULL,
     "end" REAL NOT NULL,
-    logprob REAL NOT NULL,
+    logprob REAL,               -- NULL where it is not a number
     PRIMARY KEY (job, place)
 ) WITHOUT ROWID;
 DELETE FROM savepoints WHERE saved_at < datetime('now', '-30 days');
@@ -43,7 +45,7 @@ DELETE FROM savepoints WHERE saved_at < datetime('now', '-30 days');
 
 
 class SavepointStore:
-    """The ``Savepoints`` of a batch; a recording of unknown source, or one that goes to stdout, has none."""
+    """The ``Savepoints`` of a batch; a recording from stdin or a URL, or one that goes to stdout, has none."""
 
     def __init__(self, path: Path, tasks: Mapping[int, Task]) -> None:
         """``tasks`` by the number of their recording."""
@@ -68,8 +70,11 @@ class SavepointStore:
 
 
 def _job(task: Task) -> str | None:
-    """Includes the outputs, which only one run at a time may claim, and the version, whose words may differ."""
-    if task.key is None or not task.outputs:
+    """Includes the outputs, which only one run at a time may claim, and the version, whose words may differ.
+
+    What lies behind a URL may be another recording by now.
+    """
+    if task.key is None or not task.outputs or isinstance(task.recording.media, UrlMedia):
         return None
     outputs = sorted(os.fsencode(path).hex() for path in task.outputs.values())
     return hashlib.sha256(json.dumps([task.key.value, __version__, outputs]).encode()).hexdigest()
@@ -91,13 +96,18 @@ def _load(database: sqlite3.Connection, job: str) -> Savepoint | None:
         position,
         settled_until,
         0,
-        tuple(Token(*token) for token in tokens),
+        tuple(map(_token, tokens)),
         tuple(Gap(**gap) for gap in json.loads(gaps)),
         heard,
         spent,
         recognition,
         state,
     )
+
+
+def _token(row: tuple[str, float, float, float | None]) -> Token:
+    text, start, end, logprob = row
+    return Token(text, start, end, math.nan if logprob is None else logprob)
 
 
 def _save(database: sqlite3.Connection, job: str, savepoint: Savepoint) -> None:

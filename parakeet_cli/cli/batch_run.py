@@ -102,11 +102,9 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
                 _claim_all(plan, claims)
             tasks = {task.recording.number: task for task in plan.tasks}
             savepoints = stack.enter_context(closing(SavepointStore(folder / "savepoints.sqlite3", tasks)))
-            review = None
-            if manners.review:
-                pending = [names[number] for number in tasks]
-                review = ReviewList(manners.review, pending, manners.least_confidence)
-                stack.enter_context(closing(review))
+            review = ReviewList(manners.review, manners.least_confidence) if manners.review else None
+            if review and plan.done:
+                reporter.warning(f"--review lists what is transcribed now, not the {len(plan.done)} done already.")
             session = Session(
                 plan=plan,
                 conduct=Conduct(
@@ -145,8 +143,6 @@ def _destination(inputs: Sequence[str], manners: Manners) -> Destination:
         raise typer.BadParameter("stdout takes one format; name one, or a folder.", param_hint="--format")
     if stdout and manners.shared:
         raise typer.BadParameter("runs can share files, not stdout; name a folder.", param_hint="--shared")
-    if manners.review and manners.shared:
-        raise typer.BadParameter("runs can share files, not a review list; leave one out.", param_hint="--review")
     folder = Path(manners.output).expanduser().absolute() if manners.output and not stdout else None
     return Destination(formats, folder, stdout, manners.on_collision, manners.overwrite)
 

@@ -18,6 +18,7 @@ from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcription.ahead import Ahead
+from parakeet_cli.transcription.media.inputs import FileMedia, StdinMedia, UrlMedia
 from parakeet_cli.transcription.pipeline import (
     Event,
     Failed,
@@ -181,7 +182,7 @@ class Session:
         rtfx = facts["rtfx"]
         task = self._tasks[event.recording]
         if self.review:
-            self.review.add(name, transcript)
+            self.review.add(_where(task.recording), transcript)
         if self.conduct.stdout_format:
             text = self.conduct.writers[self.conduct.stdout_format].write(transcript, rtfx)
             self._print_in_order(event.recording, text)
@@ -195,6 +196,7 @@ class Session:
         self.totals.ended(event.recording, transcript.duration)
         self.summary.done += 1
         self.summary.audio_seconds += transcript.duration
+        self.summary.earlier_seconds += self.totals.before.get(event.recording, 0.0)
         self.summary.partial += transcript.partial is not None
         gap_seconds = sum(gap.end - gap.start for gap in transcript.gaps)
         first = transcript.gaps[0].start if transcript.gaps else None
@@ -223,3 +225,15 @@ class Session:
 
 class _StdoutClosed(Exception):
     """Who read our results has left. What is still buffered for stdout has nowhere to go: see ``main._leave``."""
+
+
+def _where(recording: Recording) -> str:
+    """A name that means the same in whatever folder the list is read."""
+    match recording.media:
+        case FileMedia(path=path):
+            name = str(path)
+        case UrlMedia(url=url):
+            name = url
+        case StdinMedia():
+            name = "stdin"
+    return name if recording.track is None else f"{name} (track {recording.track})"

@@ -81,7 +81,7 @@ VoiceActivity = Annotated[
         "--vad",
         envvar="PARAKEET_VAD",
         rich_help_panel=MODEL,
-        help="What tells where somebody speaks: energy costs nothing, silero knows music and noise from speech.",
+        help="What tells where somebody speaks: energy, or silero, which knows music from speech and costs time.",
     ),
 ]
 

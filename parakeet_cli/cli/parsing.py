@@ -34,15 +34,15 @@ def parse_batch_size(text: str) -> int | None:
 
 
 def parse_silence(text: str) -> float:
-    """Seconds from 2 on, so that the margins on both sides of what is left out fit into it; infinity for never."""
+    """Seconds from 2, so that the margins of what is left out fit, to 600, as it is held back; infinity for never."""
     if text == "never":
         return math.inf
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 2.0 <= seconds < math.inf:
-        raise typer.BadParameter(f"{text!r} is neither never nor seconds from 2 on.", param_hint="--skip-silence")
+    if not 2.0 <= seconds <= 600.0:
+        raise typer.BadParameter(f"{text!r} is neither never nor seconds from 2 to 600.", param_hint="--skip-silence")
     return seconds
 
 

@@ -21,6 +21,8 @@ class Summary:
     first_gap: str | None = None
     """Where: a name and a time."""
     audio_seconds: float = 0.0
+    earlier_seconds: float = 0.0
+    """Of the audio, what an earlier run did."""
     wall_seconds: float = 0.0
 
     def add_gaps(self, name: str, count: int, seconds: float, first: float | None = None) -> None:
@@ -32,7 +34,7 @@ class Summary:
 
     @property
     def rtfx(self) -> float:
-        return self.audio_seconds / self.wall_seconds if self.wall_seconds else 0.0
+        return (self.audio_seconds - self.earlier_seconds) / self.wall_seconds if self.wall_seconds else 0.0
 
     def sentence(self) -> str:
         counts = [f"{self.done} ok", f"{self.failed} failed", f"{self.skipped} skipped"]

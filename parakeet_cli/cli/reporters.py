@@ -99,7 +99,7 @@ class PlainReporter:
         self._write(f"warning: {display(message)}")
 
     def summary(self, summary: Summary) -> None:
-        if summary.failed or not self._quiet:
+        if summary.failed or summary.gaps or summary.partial or not self._quiet:
             self._write(summary.sentence())
 
     def close(self) -> None:

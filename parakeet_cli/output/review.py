@@ -4,6 +4,7 @@ Tab-separated lines under a header, for a spreadsheet or ``grep``; a text that a
 gets an apostrophe before it.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from parakeet_cli.output.confidence import is_low
@@ -40,8 +41,9 @@ def _words(words: Sequence[Word], least_confidence: float) -> Iterator[_Row]:
 
 
 def _gaps(transcript: Transcript, words: Sequence[Word]) -> Iterator[_Row]:
+    starts = [word.start for word in words]
     for gap in transcript.gaps:
-        place = sum(word.start < gap.end for word in words)
+        place = bisect_left(starts, gap.end)
         yield gap.start, gap.end, "gap", "", gap.reason, _context(words, place, place, "[…]")
 
 

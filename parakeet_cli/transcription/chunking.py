@@ -41,9 +41,7 @@ class Chunk:
     restarts: tuple[int, ...] = ()
     """Positions in the owned part, on frames, at which the decoder starts afresh."""
 
-    @property
-    def ends_stretch(self) -> bool:
-        return self.span.owned_until == self.span.heard_until
+    ends_stretch: bool = False
 
 
 def split(
@@ -96,12 +94,12 @@ class _Splitter:
         end = self._buffer.end
         if end > self._owned_from:
             heard_from = self._start + _round_up(max(end - self._window - self._start, 0), self._frame)
-            yield self._chunk(Span(min(heard_from, self._owned_from), self._owned_from, end, end))
+            yield self._chunk(Span(min(heard_from, self._owned_from), self._owned_from, end, end), ends_stretch=True)
 
     def _heard_from(self) -> int:
         return max(self._owned_from - self._context, self._start)
 
-    def _chunk(self, span: Span) -> Chunk:
+    def _chunk(self, span: Span, ends_stretch: bool = False) -> Chunk:
         speech = tuple(
             (max(start, span.owned_from), min(end, span.owned_until))
             for start, end in self._speech
@@ -112,7 +110,7 @@ class _Splitter:
         self._speech = [interval for interval in self._speech if interval[1] > span.owned_until]
         self._restarts = [place for place in self._restarts if place >= span.owned_until]
         samples = self._buffer.read(span.heard_from, span.heard_until)
-        return Chunk(samples, span, self._recording, speech, restarts)
+        return Chunk(samples, span, self._recording, speech, restarts, ends_stretch)
 
 
 def extend(intervals: list[Interval], more: Iterable[Interval]) -> None:

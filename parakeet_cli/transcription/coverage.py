@@ -7,6 +7,7 @@ length costs a window of memory.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from parakeet_cli.punctuation import is_punctuation
 from parakeet_cli.settings import SAMPLE_RATE, CoverageSettings
 from parakeet_cli.transcript import Gap, Token
 from parakeet_cli.transcription.activity import Samples
@@ -59,6 +60,10 @@ class Coverage:
         self._settings = settings
         self._settled_tokens = 0
         self._parts: list[_Part] = []
+
+    @property
+    def is_audited(self) -> bool:
+        return self._settings.audit
 
     @property
     def settled_tokens(self) -> int:
@@ -132,40 +137,56 @@ class Coverage:
     def _examined_until(self, part: "_Part") -> int:
         if part.ended:
             return part.end
-        last = max((self._end(index) for index in range(self._settled_tokens, len(self.tokens))), default=part.start)
-        covered = max(min(last, part.end), part.start, self.settled_until)
+        ends = [self._end(index) for index in range(self._settled_tokens, len(self.tokens)) if self._is_said(index)]
+        covered = max(min(max(ends, default=part.start), part.end), part.start, self.settled_until)
         longest = round(self._settings.longest_hole_seconds * SAMPLE_RATE)
         return max(covered, part.end - _PAD) if part.end - covered > longest else covered
+
+    def _is_said(self, index: int) -> bool:
+        """A mark between two words covers no sound."""
+        return not is_punctuation(self.tokens[index].text) and bool(self.tokens[index].text.strip())
 
     def _holes_of(self, part: "_Part") -> Iterator[Hole]:
         """Between the words of a stretch, and after its last one where it is clear that none follows soon."""
         until = self._examined_until(part)
-        position, index = max(part.start, self.settled_until), self._settled_tokens
-        for index, token in enumerate(self.tokens[self._settled_tokens :], self._settled_tokens):
-            start, end = round(token.start * SAMPLE_RATE), round(token.end * SAMPLE_RATE)
+        place = _Border(max(part.start, self.settled_until), is_edge=self.settled_until <= part.start)
+        index = self._settled_tokens
+        for index in range(self._settled_tokens, len(self.tokens)):
+            start, end = round(self.tokens[index].start * SAMPLE_RATE), self._end(index)
             if start >= until:
                 break
-            if end > part.start:
-                yield from self._hole(part, position, start, index)
-                position = max(position, end)
+            if end > part.start and self._is_said(index):
+                yield from self._hole(part, place, _Border(start, is_word=True), index)
+                place = max(place, _Border(end, is_word=True), key=lambda border: border.position)
         else:
             index = len(self.tokens)
-        yield from self._hole(part, position, until, index)
+        yield from self._hole(part, place, _Border(until, is_edge=part.ended), index)
 
-    def _hole(self, part: "_Part", after: int, before: int, index: int) -> Iterator[Hole]:
-        if before - after < self._settings.hole_seconds * SAMPLE_RATE:
+    def _hole(self, part: "_Part", after: "_Border", before: "_Border", index: int) -> Iterator[Hole]:
+        """Beyond the edge of a stretch lies silence: a hole that reaches it is longer than what is at hand of it."""
+        length = before.position - after.position
+        if not (after.is_edge or before.is_edge) and length < self._settings.hole_seconds * SAMPLE_RATE:
             return
-        start = after + _PAD if after > part.start else after
-        end = before - _PAD if before < part.end or not part.ended else before
+        start = after.position + _PAD * after.is_word
+        end = before.position - _PAD * before.is_word
         speech = [(max(a, start), min(b, end)) for a, b in part.speech if a < end - _SLIVER and b > start + _SLIVER]
         speech = [(a, b) for a, b in speech if b - a >= _SLIVER]
         pieces = list(_pieces(speech, round(self._settings.longest_hole_seconds * SAMPLE_RATE)))
         for number, piece in enumerate(pieces):
             spoken = sum(b - a for a, b in piece)
             if spoken >= self._settings.speech_seconds * SAMPLE_RATE:
-                first = after if number == 0 else piece[0][0]
-                last = before if number == len(pieces) - 1 else piece[-1][1]
+                first = after.position if number == 0 else piece[0][0]
+                last = before.position if number == len(pieces) - 1 else piece[-1][1]
                 yield Hole(piece[0][0], piece[-1][1], first, last, index, spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Border:
+    """Where a hole begins or ends: at a word, at the edge of its stretch, or where it was cut."""
+
+    position: int
+    is_word: bool = False
+    is_edge: bool = False
 
 
 def _pieces(speech: Sequence[Interval], longest: int) -> Iterator[list[Interval]]:

@@ -1,6 +1,6 @@
 """Batches of chunks become tokens: encoded together, decoded recording by recording with carried state, audited."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,17 +56,34 @@ class Recognition:
         if flooded := {chunk.recording for chunk in _flooded(chunks, passages)}:
             again = self._decode([chunk for chunk in chunks if chunk.recording in flooded], touched, exactly=True)
             passages = [passage for passage in passages if passage.number not in flooded] + again
-        lost = _flooded(chunks, passages)
         for passage in passages:
-            track = touched[passage.number]
-            # What floods again is left to the audit.
-            track.coverage.tokens += [token for token in passage.tokens if not _in(token, passage.number, lost)]
             if passage.is_last:
-                track.state = passage.state
+                touched[passage.number].state = passage.state
+        self._add(chunks, passages, touched)
+
+    def _add(self, chunks: Sequence[Chunk], passages: Sequence[_Passage], tracks: Mapping[int, Track]) -> None:
+        """Chunk by chunk of each recording, so that no audit depends on what a batch held."""
+        lost = _flooded(chunks, passages)
+        left: dict[int, deque[Chunk]] = {number: deque() for number in tracks}
+        tokens: dict[int, deque[Token]] = {number: deque() for number in tracks}
         for chunk in chunks:
-            touched[chunk.recording].coverage.add(chunk)
-            touched[chunk.recording].position = chunk.span.owned_until
-        self._repairer.audit({number: track.coverage for number, track in touched.items()})
+            left[chunk.recording].append(chunk)
+        for passage in passages:
+            tokens[passage.number].extend(passage.tokens)
+        while any(left.values()):
+            audited: dict[int, Coverage] = {}
+            for number, waiting in left.items():
+                if waiting:
+                    chunk = waiting.popleft()
+                    coverage = tracks[number].coverage
+                    own = _taken(tokens[number], chunk.span.owned_until if waiting else None)
+                    if coverage.is_audited and any(chunk is flooded for flooded in lost):
+                        own = []  # what floods again is left to the audit
+                    coverage.tokens += own
+                    coverage.add(chunk)
+                    tracks[number].position = chunk.span.owned_until
+                    audited[number] = coverage
+            self._repairer.audit(audited)
 
     def _decode(self, chunks: Sequence[Chunk], tracks: Mapping[int, Track], exactly: bool = False) -> list[_Passage]:
         """Passages in the order of speech of each recording, decoded, with the state after them."""
@@ -95,6 +112,14 @@ def _passages(encoded: Iterable[tuple[Chunk, tuple[Frames, ...]]], tracks: Mappi
             if frames.count:
                 latest[number].frames.append(frames)
     return passages
+
+
+def _taken(tokens: deque[Token], until: int | None) -> list[Token]:
+    """Those that start before ``until`` (samples), taken from the left; None takes all."""
+    taken = []
+    while tokens and (until is None or round(tokens[0].start * SAMPLE_RATE) < until):
+        taken.append(tokens.popleft())
+    return taken
 
 
 def _flooded(chunks: Sequence[Chunk], passages: Iterable[_Passage]) -> list[Chunk]:

@@ -86,12 +86,13 @@ class Recognizer(Protocol):
 def owned_pieces(chunk: Chunk, frames: int, frame_samples: int) -> list[tuple[int, int, int]]:
     """What a chunk of ``frames`` encoder frames owns, divided at its restarts.
 
-    For each piece its position in samples, its first frame and the frame after its last. The last chunk of a stretch
-    owns all that is left: its end lies between two frames.
+    For each piece its position in samples, its first frame and the frame after its last. A chunk that hears nothing
+    beyond what it owns, as the last of a stretch, owns all frames that are left: its end lies between two.
     """
     span = chunk.span
     places = sorted({span.owned_from, *chunk.restarts})
     borders = [(place - span.heard_from) // frame_samples for place in places]
-    borders.append(frames if chunk.ends_stretch else (span.owned_until - span.heard_from) // frame_samples)
+    owns_all = span.owned_until == span.heard_until
+    borders.append(frames if owns_all else (span.owned_until - span.heard_from) // frame_samples)
     borders = [min(border, frames) for border in borders]
     return [(place, first, last) for place, first, last in zip(places, borders[:-1], borders[1:], strict=True)]

@@ -24,8 +24,10 @@ from parakeet_cli.transcription.recognizer import UNKNOWN, Recognizer, Row
 
 __all__ = ["Repairer"]
 
-_ROUNDS = 24
-"""What is left of a hole after words were found in it is a hole again, and a long one is looked into piece by piece."""
+_ROUNDS = 500
+"""What is left of a hole after words were found in it is a hole again, and a long one is looked into piece by piece;
+what may be spent ends it long before.
+"""
 _MARGIN = 0.1
 """Seconds before the first speech of a hole."""
 _CONTEXT = 3.0
@@ -153,7 +155,9 @@ class Repairer:
         try:
             encoded = self._recognizer.encode(chunks, exactly=exactly)
         except RecognitionFailed:
-            return [()] * len(chunks)
+            if len(chunks) == 1:
+                return [()]
+            return [tokens for chunk in chunks for tokens in self._hypotheses([chunk], exactly)]
         frames = [tuple(piece for piece in pieces if piece.count) for pieces in encoded]
         rows = [Row(pieces, None) for pieces in frames if pieces]
         decoded = iter(self._recognizer.decode(rows) if rows else [])
@@ -231,7 +235,7 @@ def _tokens(words: Sequence[_Word]) -> list[Token]:
 
 
 def _are_plausible(words: Sequence[_Word], hole: Hole) -> bool:
-    if not words or len(words) > max(_FASTEST_SPEECH * hole.speech / SAMPLE_RATE, 1):
+    if not any(word.text for word in words) or len(words) > max(_FASTEST_SPEECH * hole.speech / SAMPLE_RATE, 1):
         return False
     confidence = sum(word.confidence for word in words) / len(words)
     if confidence < _LEAST_CONFIDENCE or any(UNKNOWN in token.text for word in words for token in word.tokens):

@@ -1,8 +1,8 @@
 """Where a long recording stood when its last batch was done, so that a killed run can go on from there.
 
 What is saved is all that the rest of the recording depends on: the tokens, the decoder's state, what the audit has
-settled. The media is decoded again from its start, which costs a thousandth of recognizing it, and so is its speech
-activity; a run that went on gives what an uninterrupted one gives, to the last bit of every time and confidence.
+settled. The media is decoded again from its start, and so is its speech activity, at several hundred times its pace; a
+run that went on gives what an uninterrupted one gives, to the last bit of every time and confidence.
 """
 
 from dataclasses import dataclass

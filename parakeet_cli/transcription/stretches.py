@@ -4,6 +4,7 @@ Nothing is heard of what is left out, so hours of room tone cost nothing; where 
 ends in real sound: digital silence at its edges is left out however short it is (``activity.Heard`` says why).
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -104,7 +105,8 @@ class _Divider:
         self._margin = round(settings.margin_seconds * SAMPLE_RATE)
         shortest = 2 * (self._margin + frame_samples)  # so that two stretches never share a margin
         self._skip = max(settings.skip_silence_seconds * SAMPLE_RATE, shortest)
-        self._edge = min(settings.edge_seconds, settings.skip_silence_seconds) * SAMPLE_RATE
+        self._sends_all = math.isinf(settings.skip_silence_seconds)
+        self._edge = settings.edge_seconds * SAMPLE_RATE
         self._restart = settings.restart_seconds * SAMPLE_RATE
         self._silence: list[_Piece] = []
         self._silence_from = 0
@@ -118,8 +120,14 @@ class _Divider:
             yield from self._go_on(piece) if self._in_stretch else self._begin(piece)
             self._silence, self._silence_from = [], piece.end
             return
+        if self._sends_all and not self._in_stretch and piece.kind is not _Kind.DEAD:
+            yield from self._begin(piece)
+            self._silence, self._silence_from = [], piece.start
+            return
         self._silence.append(piece)
-        if self._in_stretch and self._end - self._silence_from > self._skip:
+        if self._in_stretch and self._sends_all:
+            yield from self._release()
+        elif self._in_stretch and self._end - self._silence_from > self._skip:
             yield from self._leave()
         elif not self._in_stretch:
             self._forget()
@@ -127,7 +135,8 @@ class _Divider:
     def finish(self) -> Iterator[Sound | Skipped]:
         """Silence at the end is left out above the limit for edges, digital silence always."""
         if self._in_stretch and self._end > self._silence_from:
-            yield from self._leave(everything=self._end - self._silence_from <= self._edge)
+            short = self._end - self._silence_from <= self._edge
+            yield from self._leave(everything=short or self._sends_all)
         if self._end > self._told_until:
             yield Skipped(self._told_until, self._end)
 
@@ -140,6 +149,13 @@ class _Divider:
             yield silent.sound(tuple(place for place in restarts if silent.start <= place < silent.end))
         yield piece.sound()
         self._told_until = piece.end
+
+    def _release(self) -> Iterator[Sound]:
+        """Of silence that is sent however long it lasts, only what a restart may lie in is held back."""
+        while self._silence and self._silence[0].end < self._end - self._margin - self._frame:
+            silent = self._silence.pop(0)
+            yield silent.sound()
+            self._told_until = silent.end
 
     def _begin(self, piece: _Piece) -> Iterator[Sound | Skipped]:
         """A stretch starts at the last digital silence, at the margin, or with the recording."""

@@ -19,7 +19,7 @@ def test_what_was_announced_and_written_is_ours_although_the_run_was_killed_then
     journal: Journal, tmp_path: Path
 ) -> None:
     output = tmp_path / "talk.srt"
-    journal.announce({output: b"1\n"}, KEY, complete=True)
+    journal.announce({output: b"1\n"}, KEY, Findings(), complete=True)
     assert journal.state(output, KEY) is State.ABSENT
     write_atomically(output, b"1\n")  # and no more: the process is gone
     assert journal.state(output, KEY) is State.DONE
@@ -30,22 +30,25 @@ def test_what_was_announced_and_written_is_ours_although_the_run_was_killed_then
 def test_a_file_that_differs_from_what_was_announced_is_not_ours(journal: Journal, tmp_path: Path) -> None:
     output = tmp_path / "talk.srt"
     output.write_bytes(b"2\n")
-    journal.announce({output: b"1\n"}, KEY, complete=True)
+    journal.announce({output: b"1\n"}, KEY, Findings(), complete=True)
     assert journal.state(output, KEY) is State.FOREIGN
 
 
 def test_what_is_incomplete_is_outdated_at_once(journal: Journal, tmp_path: Path) -> None:
     output = tmp_path / "talk.srt"
-    journal.announce({output: b"1\n"}, KEY, complete=False)
+    journal.announce({output: b"1\n"}, KEY, Findings(), complete=False)
     write_atomically(output, b"1\n")
     assert journal.state(output, KEY) is State.OUTDATED
-    journal.record([output], KEY, Findings(), complete=False)
+    journal.record([output], KEY, complete=False)
     assert journal.state(output, KEY) is State.OUTDATED
 
 
-def test_gaps_of_what_is_done_are_remembered(journal: Journal, tmp_path: Path) -> None:
+def test_gaps_of_what_is_done_are_remembered_also_after_a_kill(journal: Journal, tmp_path: Path) -> None:
     output = tmp_path / "talk.srt"
+    journal.announce({output: b"1\n"}, KEY, Findings(2, 7.5), complete=True)
     write_atomically(output, b"1\n")
-    journal.record([output], KEY, Findings(2, 7.5), complete=True)
-    assert journal.findings([output]) == Findings(2, 7.5)
-    assert journal.findings([tmp_path / "other.srt"]) == Findings()
+    assert journal.findings([output], KEY) == Findings(2, 7.5)
+    journal.record([output], KEY, complete=True)
+    assert journal.findings([output], KEY) == Findings(2, 7.5)
+    assert journal.findings([output], Key(b"talk.wav", "others")) == Findings()
+    assert journal.findings([tmp_path / "other.srt"], KEY) == Findings()

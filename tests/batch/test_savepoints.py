@@ -11,7 +11,7 @@ from parakeet_cli.batch.journal import Key
 from parakeet_cli.batch.plan import Task
 from parakeet_cli.batch.savepoints import SavepointStore
 from parakeet_cli.transcript import Gap, Token
-from parakeet_cli.transcription.media.inputs import StdinMedia
+from parakeet_cli.transcription.media.inputs import StdinMedia, UrlMedia
 from parakeet_cli.transcription.pipeline import Recording
 from parakeet_cli.transcription.savepoints import Savepoint
 
@@ -67,6 +67,21 @@ def test_old_savepoints_are_thrown_away(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("UPDATE savepoints SET saved_at = datetime('now', '-31 days')")
     assert SavepointStore(path, {0: task("/out/talk.srt")}).load(0) is None
+
+
+def test_a_url_is_not_resumed_as_what_lies_behind_it_may_change(path: Path) -> None:
+    url = replace(task("/out/talk.srt"), recording=Recording(0, UrlMedia("http://127.0.0.1/a.wav")))
+    store = SavepointStore(path, {0: url})
+    store.save(0, FIRST)
+    assert store.load(0) is None
+
+
+def test_a_probability_that_is_no_number_is_kept_as_such(path: Path) -> None:
+    store = SavepointStore(path, {0: task("/out/talk.srt")})
+    store.save(0, replace(FIRST, tokens=(Token(" a", 0.0, 0.1, math.nan),)))
+    loaded = store.load(0)
+    assert loaded is not None
+    assert math.isnan(loaded.tokens[0].logprob)
 
 
 def test_what_goes_to_stdout_or_comes_from_stdin_is_not_saved(path: Path) -> None:

@@ -43,6 +43,9 @@ def test_gaps_are_in_the_summary_the_json_and_the_exit_code_of_a_strict_run(para
     strict = parakeet("transcribe", "talk.wav", "-f", "json", "--strict", environment=DEAF)
     assert strict.returncode == 3  # also where the outputs are there already
     assert "done already with the same input, model and settings, with 1 gap" in strict.stderr
+    quiet = parakeet("transcribe", "talk.wav", "-o", "out", "--strict", "--quiet", environment=DEAF)
+    assert quiet.returncode == 3
+    assert "1 gap, 3." in quiet.stderr
 
 
 def test_events_tell_gaps_and_skipped_silence(parakeet: Command) -> None:
@@ -90,7 +93,7 @@ def test_the_review_list_names_doubtful_words_and_gaps_with_their_surroundings(p
     found = rows(parakeet.folder / "review.tsv")
     assert [row[3] for row in found].count("word") == 65
     (gap,) = (row for row in found if row[3] == "gap")
-    assert gap[0] == "talk.wav"
+    assert gap[0] == str(parakeet.folder / "talk.wav")
     assert gap[1].startswith("00:00:10.")
     assert gap[6].split()[5] == "[…]"
     word = found[7]
@@ -105,9 +108,12 @@ def test_a_second_run_keeps_what_the_list_says_of_others(parakeet: Command, talk
     options = ("--review", "review.tsv", "-f", "txt")
     parakeet("transcribe", "talk.wav", *options, environment=DEAF)
     parakeet("transcribe", "other.wav", "talk.wav", *options, environment=DEAF)
-    assert sorted(row[0] for row in rows(parakeet.folder / "review.tsv")) == ["other.wav", "talk.wav"]
+    names = [Path(row[0]).name for row in rows(parakeet.folder / "review.tsv")]
+    assert sorted(names) == ["other.wav", "talk.wav"]
+    again = parakeet("transcribe", "talk.wav", *options, environment=DEAF)
+    assert "--review lists what is transcribed now, not the 1 done already" in again.stderr
     parakeet("transcribe", "talk.wav", *options, "--overwrite")
-    assert [row[0] for row in rows(parakeet.folder / "review.tsv")] == ["other.wav"]
+    assert [Path(row[0]).name for row in rows(parakeet.folder / "review.tsv")] == ["other.wav"]
 
 
 @pytest.mark.parametrize("name", ["talk.wav", "/dev/null", "missing/review.tsv"])

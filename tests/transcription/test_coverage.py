@@ -241,3 +241,79 @@ def test_an_hour_leaves_no_more_behind_than_a_minute(tmp_path: Path) -> None:
         coverage.settle([])
         most = max(most, sum(part.buffer.end - part.buffer.start for part in coverage._parts))
     assert most < 20 * 16_000
+
+
+@pytest.mark.parametrize("lost", [(18.9, 20.7), (2.9, 4.3), (34.0, 35.9)])
+def test_words_lost_at_the_edge_of_a_stretch_come_back(tmp_path: Path, lost: tuple[float, float]) -> None:
+    """Their hole is shorter than 1.5 s only because the silence beyond was left out."""
+    parts = [beeps(SPOKEN[:10]), silence(15), beeps(SPOKEN[:4]), silence(14), beeps(SPOKEN[:10])]
+    transcript = transcribed(tmp_path, BeepRecognizer(swallows=[lost]), np.concatenate(parts))
+    assert texts(transcript) == SPOKEN[:10] + SPOKEN[:4] + SPOKEN[:10]
+
+
+def test_a_hole_over_a_cut_is_found_without_context(tmp_path: Path) -> None:
+    recording = Recording(0, FileMedia(write_wav(tmp_path / "talk.wav", beeps(SPOKEN))))
+    settings = TranscriptionSettings(chunks=ChunkSettings(30.0, 0.0), batch=BatchSettings(2))
+    events = Transcriber(BeepRecognizer(deaf=[(58.7, 61.3)]), settings).transcribe([recording])
+    (finished,) = (event for event in events if isinstance(event, Finished))
+    assert len(finished.transcript.gaps) == 1
+
+
+def test_the_batch_size_changes_no_gap_and_no_repair(tmp_path: Path) -> None:
+    recording = Recording(0, FileMedia(write_wav(tmp_path / "talk.wav", beeps(SPOKEN))))
+    found = []
+    for size in (1, 2, 4, 8):
+        settings = TranscriptionSettings(batch=BatchSettings(size))
+        events = Transcriber(BeepRecognizer(deaf=[(12, 152)]), settings).transcribe([recording])
+        found += [event.transcript for event in events if isinstance(event, Finished)]
+    assert len(found[0].gaps) >= 1
+    assert all(transcript == found[0] for transcript in found)
+
+
+class Stopping(BeepRecognizer):
+    """Puts a full stop where it is deaf."""
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        return [(_with_stop(hypothesis), state) for hypothesis, state in super().decode(rows)]
+
+
+def _with_stop(hypothesis: Hypothesis) -> Hypothesis:
+    before = [token for token in hypothesis.tokens if token.start < 61.4]
+    after = hypothesis.tokens[len(before) :]
+    return Hypothesis((*before, Token(".", 61.4, 61.4, -0.01), *after)) if before and after else hypothesis
+
+
+def test_a_lone_full_stop_covers_no_speech(tmp_path: Path) -> None:
+    assert len(transcribed(tmp_path, Stopping(deaf=[(60.0, 62.8)])).gaps) == 1
+
+
+class RefusingOne(BeepRecognizer):
+    """Swallows from 8 to 12 s of both recordings, and cannot encode the hole of the second."""
+
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        holes = [chunk for chunk in chunks if not chunk.restarts and chunk.span.heard_from == chunk.span.owned_from]
+        if any(chunk.recording == 1 for chunk in holes):
+            raise RecognitionFailed("This hole is refused.")
+        return super().encode(chunks, exactly=exactly)
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        whole = super().decode(rows)
+        if all(row.frames[0].first_sample > 16_000 for row in rows):
+            return whole  # a hole that is decoded again
+        return [(Hypothesis(tuple(t for t in heard.tokens if not 8 <= t.start < 12)), state) for heard, state in whole]
+
+
+def test_one_hole_that_is_refused_costs_the_others_nothing(tmp_path: Path) -> None:
+    recordings = [
+        Recording(number, FileMedia(write_wav(tmp_path / f"{number}.wav", beeps(SPOKEN[:60])))) for number in (0, 1)
+    ]
+    events = Transcriber(RefusingOne(), TranscriptionSettings()).transcribe(recordings)
+    found = {event.recording: event.transcript for event in events if isinstance(event, Finished)}
+    assert texts(found[0]) == SPOKEN[:60]
+    assert len(found[1].gaps) == 1
+
+
+def test_without_the_audit_a_flood_keeps_the_words_among_it(tmp_path: Path) -> None:
+    transcript = transcribed(tmp_path, Flooded(stops=False), coverage=CoverageSettings(audit=False))
+    assert transcript.text.split()[:80] == SPOKEN[:80]
+    assert UNKNOWN in transcript.text

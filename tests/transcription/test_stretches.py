@@ -135,6 +135,22 @@ def test_never_sends_all_between_the_edges() -> None:
     assert len(stretches(items)) == 1
 
 
+def test_never_keeps_room_tone_at_the_edges_too() -> None:
+    kinds = [(SILENT, 20 * SECOND), (SOUND, SECOND), (SILENT, 20 * SECOND)]
+    assert not [item for item in divided(kinds, skip_silence_seconds=float("inf")) if isinstance(item, Skipped)]
+
+
+def test_silence_that_is_sent_is_not_held_back() -> None:
+    """Or a silent day would stand in memory."""
+    settings = ActivitySettings(skip_silence_seconds=float("inf"))
+    kinds = [(SOUND, SECOND), (SILENT, 600 * SECOND), (SOUND, SECOND)]
+    blocks = divide(iter(heard(kinds)), settings, ENCODER_FRAME)
+    sent = [next(blocks) for _ in range(300)]
+    assert sum(len(item.samples) for item in sent if isinstance(item, Sound)) > 200 * SECOND * FRAME
+    restarts = [place for item in blocks if isinstance(item, Sound) for place in item.restarts]
+    assert restarts == [pytest.approx(601 * SECOND * FRAME - SAMPLE_RATE // 2, abs=ENCODER_FRAME)]
+
+
 def test_silence_alone_is_skipped_whole() -> None:
     assert divided([(SILENT, 40)]) == [Skipped(0, 40 * FRAME)]
     assert divided([]) == []
