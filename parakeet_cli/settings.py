@@ -66,7 +66,7 @@ class ActivitySettings:
     margin_seconds: float = 0.5
     """What is sent of a silence that is left out, on each side."""
     restart_seconds: float = 10.0
-    """After a silence this long the decoder starts afresh; after two seconds it made more errors than with its state."""
+    """After a silence this long the decoder starts afresh; after two seconds that costs errors."""
 
 
 @dataclass(frozen=True, slots=True)
