@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from parakeet_cli.settings import SAMPLE_RATE, Vad
+from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcription.silero import Silero
 
-__all__ = ["FRAME", "ActivityDetector", "EnergyDetector", "Heard", "Samples", "SileroDetector", "make_detector"]
+__all__ = ["FRAME", "ActivityDetector", "EnergyDetector", "Heard", "Samples", "SileroDetector"]
 
 Samples = NDArray[np.float32]
 """Mono, 16 kHz, −1…1, one dimension."""
@@ -80,11 +80,6 @@ class ActivityDetector(Protocol):
         """Judge consecutive blocks of any length; what comes out has the same samples in the same order."""
 
 
-def make_detector(vad: Vad) -> ActivityDetector:
-    """Silero's network is loaded where it is asked for."""
-    return SileroDetector() if vad is Vad.SILERO else EnergyDetector()
-
-
 class EnergyDetector:
     """Speech is what rises above the noise floor, a low percentile of the levels ten seconds around."""
 
@@ -115,7 +110,11 @@ class SileroDetector:
         self._speaks = False
 
     def listen(self, blocks: Iterable[Samples]) -> Iterator[Heard]:
-        for heard in EnergyDetector().listen(blocks):
+        return self.judge(EnergyDetector().listen(blocks))
+
+    def judge(self, pieces: Iterable[Heard]) -> Iterator[Heard]:
+        """Say anew where there is speech in pieces that the energy detector has judged."""
+        for heard in pieces:
             flags = np.zeros(len(heard.speech), np.bool_)
             for number, probability in enumerate(self._silero.probabilities(heard.samples)):
                 self._speaks = probability >= (_SPEECH_GOES_ON if self._speaks else _SPEECH_BEGINS)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from parakeet_cli.errors import InputError, RecognitionFailed
-from parakeet_cli.settings import SAMPLE_RATE, DecodingSettings, TranscriptionSettings
+from parakeet_cli.settings import SAMPLE_RATE, DecodingSettings, TranscriptionSettings, Vad
 from parakeet_cli.transcript import Partial, Silence, Token, Transcript
-from parakeet_cli.transcription.activity import make_detector
+from parakeet_cli.transcription.activity import EnergyDetector, SileroDetector
 from parakeet_cli.transcription.ahead import Ahead
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk, split
@@ -182,9 +182,11 @@ class Transcriber:
             track = choose_track(info, settings.track)
             decoding = decode(file, info, track, settings)
             yield Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)
-            heard = make_detector(self._settings.activity.vad).listen(decoding)
+            heard = level(EnergyDetector().listen(decoding))
+            if self._settings.activity.vad is Vad.SILERO:
+                heard = SileroDetector().judge(heard)  # after the levelling: very quiet speech is none to it
             frame = self._recognizer.frame_samples
-            sounds = divide(level(heard), self._settings.activity, frame)
+            sounds = divide(heard, self._settings.activity, frame)
             for item in split(sounds, recording.number, self._settings.chunks, frame):
                 yield _Silence(recording.number, item) if isinstance(item, Skipped) else item
             yield _Decoded(recording.number, settings.start, decoding.seconds, decoding.partial)

@@ -547,7 +547,7 @@ def test_a_journal_that_cannot_grow_is_said_once_and_the_batch_goes_on(parakeet:
         preexec_fn=no_larger_files,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("The journal cannot be used any more") == 1
+    assert done.stderr.count("journal.sqlite3 cannot be used any more") == 1
     assert len(list((parakeet.folder / "out").iterdir())) == 4
 
 

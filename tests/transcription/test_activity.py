@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.recordings import DEFAULT_FOLDER, Recording, load_clips, make_recording
-from parakeet_cli.settings import SAMPLE_RATE, Vad
-from parakeet_cli.transcription.activity import FRAME, ActivityDetector, Heard, Samples, make_detector
+from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.transcription.activity import FRAME, ActivityDetector, EnergyDetector, Heard, Samples, SileroDetector
 from parakeet_cli.transcription.silero import Silero
 
 
@@ -46,14 +46,14 @@ def in_words(recording: Recording, frames: int) -> np.ndarray[tuple[int], np.dty
 @given(length=st.integers(0, 40 * SAMPLE_RATE), block=st.integers(100, 30_000))
 def test_what_goes_in_comes_out_with_a_flag_for_each_frame(length: int, block: int) -> None:
     samples = np.resize(noise(1, -30), length).astype(np.float32)
-    out = heard(make_detector(Vad.ENERGY), samples, block)
+    out = heard(EnergyDetector(), samples, block)
     assert np.array_equal(out.samples, samples)
     assert len(out.speech) == len(out.silent) == len(out.dead) == -(-length // FRAME)
 
 
 def test_how_the_media_comes_in_blocks_changes_nothing() -> None:
     samples = digits(20).samples
-    first, other = (heard(make_detector(Vad.ENERGY), samples, block) for block in (16_000, 7_777))
+    first, other = (heard(EnergyDetector(), samples, block) for block in (16_000, 7_777))
     assert np.array_equal(first.speech, other.speech)
     assert np.array_equal(first.silent, other.silent)
 
@@ -61,7 +61,7 @@ def test_how_the_media_comes_in_blocks_changes_nothing() -> None:
 @pytest.mark.parametrize(("snr", "least"), [(30, 0.9), (20, 0.85), (10, 0.7), (5, 0.6)])
 def test_most_of_every_word_is_speech_and_no_word_is_silent(snr: float, least: float) -> None:
     recording = digits(snr)
-    out = heard(make_detector(Vad.ENERGY), recording.samples)
+    out = heard(EnergyDetector(), recording.samples)
     words = in_words(recording, len(out.speech))
     assert out.speech[words].mean() >= least
     for word in recording.words:
@@ -71,13 +71,13 @@ def test_most_of_every_word_is_speech_and_no_word_is_silent(snr: float, least: f
 
 def test_words_at_minus_40_db_are_still_heard() -> None:
     recording = digits(30)
-    out = heard(make_detector(Vad.ENERGY), recording.samples * np.float32(0.01))
+    out = heard(EnergyDetector(), recording.samples * np.float32(0.01))
     assert out.speech[in_words(recording, len(out.speech))].mean() >= 0.8
 
 
 def test_even_noise_is_silence_unless_it_is_loud() -> None:
-    assert heard(make_detector(Vad.ENERGY), noise(30, -55)).silent.mean() > 0.99
-    loud = heard(make_detector(Vad.ENERGY), noise(30, -30))
+    assert heard(EnergyDetector(), noise(30, -55)).silent.mean() > 0.99
+    loud = heard(EnergyDetector(), noise(30, -30))
     assert loud.silent.mean() < 0.01  # there may be a voice under it
     assert loud.speech.mean() < 0.01
 
@@ -85,7 +85,7 @@ def test_even_noise_is_silence_unless_it_is_loud() -> None:
 def test_a_click_is_not_speech_and_yet_not_silence() -> None:
     samples = noise(20, -60)
     samples[10 * SAMPLE_RATE : 10 * SAMPLE_RATE + 40] += 0.5
-    out = heard(make_detector(Vad.ENERGY), samples)
+    out = heard(EnergyDetector(), samples)
     assert not out.silent.all()
     assert out.speech.sum() <= 4
 
@@ -94,7 +94,7 @@ def test_a_click_is_not_speech_and_yet_not_silence() -> None:
 def test_digital_silence_is_dead_and_filled_with_faint_noise(seconds: float) -> None:
     zeros = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
     samples = np.concatenate([noise(5, -45), zeros, noise(5, -45)])
-    out = heard(make_detector(Vad.ENERGY), samples)
+    out = heard(EnergyDetector(), samples)
     inside = slice(-(-5 * SAMPLE_RATE // FRAME) + 1, (5 * SAMPLE_RATE + len(zeros)) // FRAME - 1)
     assert out.dead[inside].all()
     assert out.silent[inside].all()
@@ -104,7 +104,7 @@ def test_digital_silence_is_dead_and_filled_with_faint_noise(seconds: float) -> 
 
 
 def test_a_recording_of_zeros_alone_is_dead() -> None:
-    out = heard(make_detector(Vad.ENERGY), np.zeros(5 * SAMPLE_RATE, np.float32))
+    out = heard(EnergyDetector(), np.zeros(5 * SAMPLE_RATE, np.float32))
     assert out.dead.all()
     assert not out.speech.any()
 
@@ -119,11 +119,11 @@ def chords(seconds: float) -> Samples:
 
 
 def test_silero_hears_words_and_does_not_take_music_for_speech() -> None:
-    music = heard(make_detector(Vad.SILERO), chords(15))
+    music = heard(SileroDetector(), chords(15))
     assert music.speech.mean() < 0.1
-    assert heard(make_detector(Vad.ENERGY), chords(15)).speech.mean() > 0.3  # which the energy does
+    assert heard(EnergyDetector(), chords(15)).speech.mean() > 0.3  # which the energy does
     recording = digits(20)
-    out = heard(make_detector(Vad.SILERO), recording.samples[: 15 * SAMPLE_RATE])
+    out = heard(SileroDetector(), recording.samples[: 15 * SAMPLE_RATE])
     assert out.speech[in_words(recording, len(out.speech) + 10_000)[: len(out.speech)]].mean() >= 0.7
 
 
