@@ -2,7 +2,7 @@
 
 Two measures tell the three apart (``docs/accuracy.md`` has the figures). Tones that are held: how alike the fine
 structure of the spectrum is 0.2 s later; in music it was 0.38 and more, in speech 0.20 and less. How much the level
-moves: 5 dB and more in speech, also in noise at 5 dB SNR; under 3 dB in steady noise.
+moves: 3.8 dB and more in speech, also in noise at 5 dB SNR; under 2 dB in steady noise.
 """
 
 import numpy as np
