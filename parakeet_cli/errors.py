@@ -32,7 +32,8 @@
         ├── OutputUnwritable     the output folder cannot be written
         │   └── DiskFull
         ├── DeviceUnavailable    the asked device is not here
-        └── EngineFailed         out of memory, or a card failed
+        ├── EngineFailed         out of memory, or a card failed
+        └── Overloaded           a server has no room for more, or is about to stop; later it may
 
 ``code`` is stable and meant for programs; the message is one sentence: what is wrong, then what to do.
 ``exit_code`` is the process's exit status when the error ends it (``docs/cli.md`` lists them).
@@ -176,3 +177,13 @@ class DeviceUnavailable(EngineError, RuntimeError):
 
 class EngineFailed(EngineError, RuntimeError):
     code = "engine_failed"
+
+
+class Overloaded(EngineError):
+    """``retry_after`` is in seconds."""
+
+    code = "server_is_overloaded"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,5 +1,6 @@
 """Every knob and its default, grouped by who reads it. Doors fill these; nothing else has defaults."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -133,6 +134,10 @@ class BatchSettings:
 
     batch_size: int | None = None
     """Chunks a batch; None lets the recognizer decide, by its device and the length of a chunk."""
+    recordings_at_once: int = 1
+    """Recordings that are decoded side by side, and take turns in the batches."""
+    patience_seconds: float = math.inf
+    """How long a chunk waits for others to fill its batch, when nothing else is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +151,56 @@ class TranscriptionSettings:
     segments: SegmentSettings = field(default_factory=SegmentSettings)
     recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
     batch: BatchSettings = field(default_factory=BatchSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSettings:
+    """Read by ``server.desk`` and ``server.lifecycle``. Seconds."""
+
+    lazy: bool = True
+    """Load the model at the first request, not at the start."""
+    idle_seconds: float = 1800.0
+    """An engine without work ends after this; 0 at once, infinity never."""
+    concurrency: int = 4
+    """Recordings in the engine at one time."""
+    waiting: int = 16
+    """Requests that may wait for one of those places; jobs wait in a longer row."""
+    waiting_jobs: int = 1000
+    load_seconds: float = 600.0
+    """An engine that loads for longer is killed."""
+    hang_seconds: float = 120.0
+    """A batch that takes longer, and twenty times longer than the longest before, is a hang."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """Read by ``server``: what is let in."""
+
+    max_bytes: int = 1 << 30
+    max_seconds: float = 4 * 3600.0
+    """Of audio; infinity is no limit."""
+    free_bytes: int = 512 << 20
+    """That the disk must have left before an upload is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Read by ``server``."""
+
+    host: str = "127.0.0.1"
+    port: int = 5092
+    keys: tuple[str, ...] = ()
+    """None is no authentication."""
+    insecure_no_auth: bool = False
+    """A public address without keys is what the user wants."""
+    hosts: tuple[str, ...] = ()
+    """Names by which the server may be addressed, besides loopback's and the address it is bound to."""
+    origins: tuple[str, ...] = ()
+    """Web pages of others that may use the API (CORS)."""
+    strict_models: bool = False
+    """An unknown model name is refused; else the loaded model answers, and a header says so."""
+    drain_seconds: float = 30.0
+    keep_seconds: float = 24 * 3600.0
+    """How long the results of jobs are kept."""
+    lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
+    uploads: UploadSettings = field(default_factory=UploadSettings)

@@ -3,7 +3,7 @@
 Times are seconds from the start of the media, as floats; writers turn them into milliseconds once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Gap", "Partial", "Segment", "Silence", "Token", "Transcript", "Word"]
 
@@ -24,13 +24,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word with the punctuation written to it. ``confidence`` is in 0…1, or None where unknown."""
+    """A word with the punctuation written to it. ``confidence`` is in 0…1, or None where unknown.
+
+    ``tokens`` are those it was put together from; none if it was read from a file.
+    """
 
     text: str
     start: float
     end: float
     confidence: float | None = None
     speaker: str | None = None
+    tokens: tuple[Token, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from parakeet_cli.batch.database import Database
 from parakeet_cli.settings import TranscriptionSettings
-from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media, StdinMedia, UrlMedia
 
 __all__ = ["Findings", "Journal", "Key", "State", "key_of"]
 
@@ -80,7 +80,7 @@ def key_of(media: Media, track: int | str | None, settings: TranscriptionSetting
             state = [status.st_size, status.st_mtime_ns]
         case UrlMedia(url=url):
             source = url.encode()
-        case StdinMedia():
+        case StdinMedia() | DescriptorMedia():
             return None
     relevant = {
         "decoding": asdict(settings.decoding),

@@ -28,7 +28,15 @@ from parakeet_cli.settings import OnCollision, TranscriptionSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
 from parakeet_cli.transcription.media.audio import open_media, probe
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
-from parakeet_cli.transcription.media.inputs import FileMedia, Media, Skipped, StdinMedia, UrlMedia, find_media
+from parakeet_cli.transcription.media.inputs import (
+    DescriptorMedia,
+    FileMedia,
+    Media,
+    Skipped,
+    StdinMedia,
+    UrlMedia,
+    find_media,
+)
 from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.pipeline import Recording, Transcriber
 from parakeet_cli.user_folders import state_folder
@@ -258,3 +266,5 @@ def _media_name(media: Media) -> str:
             return url
         case StdinMedia():
             return "stdin"
+        case DescriptorMedia(name=name):
+            return name

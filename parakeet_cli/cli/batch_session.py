@@ -18,7 +18,7 @@ from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcription.ahead import Ahead
-from parakeet_cli.transcription.media.inputs import FileMedia, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, StdinMedia, UrlMedia
 from parakeet_cli.transcription.pipeline import (
     Event,
     Failed,
@@ -236,4 +236,6 @@ def _where(recording: Recording) -> str:
             name = url
         case StdinMedia():
             name = "stdin"
+        case DescriptorMedia(name=given):
+            name = given
     return name if recording.track is None else f"{name} (track {recording.track})"

@@ -7,7 +7,7 @@ from parakeet_cli.display import display
 from parakeet_cli.errors import InputError, InvalidReference, MediaNotFound
 from parakeet_cli.evaluation.manifests import read_manifest
 from parakeet_cli.evaluation.references import Reference, read_text
-from parakeet_cli.transcription.media.inputs import FileMedia, Media, Skipped, StdinMedia, UrlMedia, find_media
+from parakeet_cli.transcription.media.inputs import FileMedia, NamedMedia, Skipped, StdinMedia, UrlMedia, find_media
 
 __all__ = ["MANIFEST_EXTENSIONS", "find_references"]
 
@@ -34,7 +34,7 @@ def find_references(sources: Sequence[str], *, recursive: bool) -> Iterator[Refe
                 yield reference
 
 
-def _with_text(found: Media | Skipped) -> Reference | Skipped:
+def _with_text(found: NamedMedia | Skipped) -> Reference | Skipped:
     match found:
         case FileMedia(path=path, root=root):
             text = path.with_suffix(".txt")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from parakeet_cli.errors import InputError
-from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcript import Transcript, Word
 from parakeet_cli.transcription.media.inputs import Media
 
 __all__ = ["Event", "Failed", "Finished", "Progress", "Recording", "Started"]
@@ -38,10 +38,15 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Everything up to ``seconds`` of the recording is recognized."""
+    """Everything up to ``seconds`` of the recording is recognized.
+
+    ``words`` are settled since the last of these: joined by spaces, all of them begin the final text. Their times may
+    still be moved where the word before reaches into them.
+    """
 
     recording: int
     seconds: float
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

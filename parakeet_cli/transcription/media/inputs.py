@@ -13,7 +13,17 @@ from parakeet_cli.display import display
 from parakeet_cli.errors import InputError, MediaNotFound, UnreadableMedia
 from parakeet_cli.transcription.media.folders import expand_pattern, is_pattern, natural, walk
 
-__all__ = ["FileMedia", "Media", "Skipped", "StdinMedia", "UrlMedia", "find_media", "media_name"]
+__all__ = [
+    "DescriptorMedia",
+    "FileMedia",
+    "Media",
+    "NamedMedia",
+    "Skipped",
+    "StdinMedia",
+    "UrlMedia",
+    "find_media",
+    "media_name",
+]
 
 _LONGEST_NAME = 200
 """Bytes; leaves room for a suffix in the 255 that file systems allow."""
@@ -39,7 +49,18 @@ class StdinMedia:
     """Standard input, any codec."""
 
 
-Media = FileMedia | UrlMedia | StdinMedia
+@dataclass(frozen=True, slots=True)
+class DescriptorMedia:
+    """An open regular file, such as an upload, which whoever opened it closes afterwards. ``name`` is for people."""
+
+    descriptor: int
+    name: str
+
+
+NamedMedia = FileMedia | UrlMedia | StdinMedia
+"""What an argument can name."""
+
+Media = NamedMedia | DescriptorMedia
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +71,7 @@ class Skipped:
     reason: InputError | str
 
 
-def find_media(arguments: Sequence[str], *, recursive: bool) -> Iterator[Media | Skipped]:
+def find_media(arguments: Sequence[str], *, recursive: bool) -> Iterator[NamedMedia | Skipped]:
     """Yield what the arguments name, in their order, each file, URL and stdin once.
 
     An argument is a file, a folder (its media files by extension, in natural order; those of its
@@ -81,9 +102,11 @@ def media_name(media: Media) -> str:
             return _url_stem(url)
         case StdinMedia():
             return "stdin"
+        case DescriptorMedia(name=name):
+            return PurePath(name).stem or "upload"
 
 
-def _read_argument(argument: str, folder: Path, recursive: bool) -> Iterator[Media | Skipped]:
+def _read_argument(argument: str, folder: Path, recursive: bool) -> Iterator[NamedMedia | Skipped]:
     if argument == "-":
         yield StdinMedia()
     elif re.match(r"https?://", argument, re.IGNORECASE):
@@ -98,7 +121,7 @@ def _read_argument(argument: str, folder: Path, recursive: bool) -> Iterator[Med
         yield from _read_path(argument, folder, recursive)
 
 
-def _read_path(name: str, folder: Path, recursive: bool) -> Iterator[Media | Skipped]:
+def _read_path(name: str, folder: Path, recursive: bool) -> Iterator[NamedMedia | Skipped]:
     path = folder / name
     try:
         status = path.stat()
@@ -118,13 +141,13 @@ def _read_path(name: str, folder: Path, recursive: bool) -> Iterator[Media | Ski
         yield FileMedia(_absolute(path))
 
 
-def _read_folder(folder: Path, recursive: bool) -> Iterator[Media | Skipped]:
+def _read_folder(folder: Path, recursive: bool) -> Iterator[NamedMedia | Skipped]:
     root = folder.resolve()
     for path, refusal in walk(root, recursive=recursive):
         yield FileMedia(path, root) if refusal is None else Skipped(str(path), refusal)
 
 
-def _read_pattern(pattern: str, folder: Path, recursive: bool) -> Iterator[Media | Skipped]:
+def _read_pattern(pattern: str, folder: Path, recursive: bool) -> Iterator[NamedMedia | Skipped]:
     root, matches = expand_pattern(folder, pattern, recursive=recursive)
     found = False
     for path in sorted(matches, key=natural):
@@ -135,7 +158,7 @@ def _read_pattern(pattern: str, folder: Path, recursive: bool) -> Iterator[Media
         yield Skipped(pattern, MediaNotFound(f"No file matches {display(pattern)}; check the pattern."))
 
 
-def _read_list(argument: str, folder: Path, recursive: bool) -> Iterator[Media | Skipped]:
+def _read_list(argument: str, folder: Path, recursive: bool) -> Iterator[NamedMedia | Skipped]:
     """A list names no further list, so that lists cannot go round in circles."""
     path = folder / argument[1:]
     try:

@@ -21,7 +21,7 @@ from parakeet_cli.errors import (
     VanishedMedia,
 )
 from parakeet_cli.transcription.media.download import OnDownload, fetch, public_address, write_all
-from parakeet_cli.transcription.media.inputs import FileMedia, Media, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media, StdinMedia, UrlMedia
 from parakeet_cli.user_folders import cache_folder
 
 __all__ = ["MediaFile", "open_media", "spool_folder"]
@@ -72,6 +72,8 @@ def open_media(media: Media, on_download: OnDownload | None = None) -> Iterator[
                 with _disk_errors():
                     _copy_stdin(spool)
                 yield _media_file(spool.fileno(), "standard input")
+        case DescriptorMedia(descriptor=descriptor, name=name):
+            yield _media_file(descriptor, display(name))
 
 
 def spool_folder() -> Path:

@@ -1,0 +1,33 @@
+"""What the routes work with; made once by ``run`` and handed to ``create_app``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from parakeet_cli.output.writers import Writer
+from parakeet_cli.server.desk import Desk
+from parakeet_cli.settings import ServerSettings
+
+__all__ = ["EXTENSION", "Services", "services"]
+
+EXTENSION = "parakeet"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """``model`` is the checkpoint's name, ``language`` its ISO 639-1 code if it knows only one."""
+
+    settings: ServerSettings
+    desk: Desk
+    writers: Mapping[str, Writer]
+    model: str
+    language: str | None
+    started: int
+    """Unix seconds."""
+
+
+def services() -> Services:
+    """Those of the application that handles this request."""
+    return cast(Services, current_app.extensions[EXTENSION])

@@ -1,0 +1,49 @@
+"""The process that hosts a recognizer: what is said to it, what it tells, and how it is started, watched and ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from parakeet_cli.errors import ParakeetError
+from parakeet_cli.transcription.events import Event
+from parakeet_cli.transcription.media.inputs import Media
+
+__all__ = ["Ended", "Engine", "Ready", "StartEngine", "Tell", "Told"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The checkpoint is loaded. ``language`` is an ISO 639-1 code if it knows only one."""
+
+    model: str
+    language: str | None
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The engine is gone and tells nothing more. ``error`` says why, or is None if it was asked to end."""
+
+    error: ParakeetError | None = None
+
+
+Told = Ready | Event | Ended
+
+Tell = Callable[[Told], None]
+"""Called from a thread of the engine's, in order; must return quickly."""
+
+
+class Engine(Protocol):
+    """A recognizer at work. All methods return at once, may be called from any thread, and do nothing once it ended."""
+
+    def transcribe(self, number: int, media: Media) -> None:
+        """Begin a recording; events with this number follow, the last of them ``Finished`` or ``Failed``."""
+
+    def cancel(self, number: int) -> None:
+        """Give a recording up within one batch; at most events under way still come."""
+
+    def close(self) -> None:
+        """End, by force if need be; ``Ended`` follows."""
+
+
+StartEngine = Callable[[Tell], Engine]
