@@ -181,6 +181,13 @@ class UploadSettings:
     """Of audio; infinity is no limit."""
     free_bytes: int = 512 << 20
     """That the disk must have left before an upload is read."""
+    spool_bytes: int = 8 << 30
+    """Of disk that all uploads under way may take together; each is there twice while it is received."""
+    field_bytes: int = 16 << 20
+    """Of a form's field that is no file; some hold recordings of voices in base64."""
+    form_bytes: int = 64 << 20
+    """Of all such fields of a form, and of a body that is no form: they are held in memory."""
+    form_parts: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
