@@ -12,8 +12,10 @@ from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_unexpected
 from parakeet_cli.server.services import EXTENSION, Services
+from parakeet_cli.server.uploads import UploadRequest
+from parakeet_cli.settings import ServerSettings
 
-__all__ = ["FORM_OVERHEAD", "create_app", "standing_headers"]
+__all__ = ["FORM_OVERHEAD", "create_app", "new_request_id", "standing_headers"]
 
 FORM_OVERHEAD = 1 << 20
 """Bytes of a body besides the upload itself."""
@@ -24,6 +26,7 @@ _BLUEPRINTS = (health.blueprint,)
 def create_app(services: Services) -> Flask:
     app = Flask(__name__, static_folder=None)
     uploads = services.settings.uploads
+    app.request_class = UploadRequest
     app.config.update(
         MAX_CONTENT_LENGTH=uploads.max_bytes + FORM_OVERHEAD,
         MAX_FORM_MEMORY_SIZE=uploads.field_bytes,
@@ -35,7 +38,7 @@ def create_app(services: Services) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = services
-    _add_guards(app, Access(services.settings))
+    _add_guards(app, services.settings)
     app.register_error_handler(ApiError, handle_api)
     app.register_error_handler(HTTPException, handle_http)
     app.register_error_handler(Exception, handle_unexpected)
@@ -59,12 +62,15 @@ def new_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
 
 
-def _add_guards(app: Flask, access: Access) -> None:
+def _add_guards(app: Flask, settings: ServerSettings) -> None:
     """What the gate has asked already is asked again, for whoever serves the application in another way."""
+    access = Access(settings)
 
     def admit() -> Response | None:
         g.request_id = new_request_id()
         g.began = time.monotonic()
+        if request.mimetype != "multipart/form-data":  # all that is not a file is held in memory
+            request.max_content_length = settings.uploads.form_bytes
         g.key_holder = access.check(request.method, request.headers.get, area(request.endpoint))
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return Response(status=204, headers=access.origins.preflight_headers(request.headers.get))

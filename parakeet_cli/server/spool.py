@@ -1,0 +1,133 @@
+"""Where uploads lie: unnamed files in a folder of this process, counted against a quota, gone when it ends."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from parakeet_cli.errors import DiskFull
+from parakeet_cli.settings import UploadSettings
+from parakeet_cli.transcription.media.media_file import spool_folder
+
+__all__ = ["Reservation", "Spool", "boot_folder", "unnamed_file"]
+
+_BOOT = "boot-"
+_LOCK = "lock"
+
+
+class Spool:
+    """Counts what uploads under way may take of the disk. Any thread may use it."""
+
+    def __init__(self, settings: UploadSettings) -> None:
+        self._settings = settings
+        self._folder = spool_folder()
+        self._lock = threading.Lock()
+        self._reserved = 0
+
+    @property
+    def reserved(self) -> int:
+        """Bytes."""
+        return self._reserved
+
+    def has_disk(self, more: int = 0) -> bool:
+        """Whether the disk has room for ``more`` bytes besides what must stay free."""
+        return shutil.disk_usage(self._folder).free >= self._settings.free_bytes + more
+
+    def take(self, size: int) -> None:
+        """Raises ``DiskFull`` if the quota or the disk has no room for that many bytes more."""
+        with self._lock:
+            if self._reserved + size > self._settings.spool_bytes:
+                raise DiskFull("Too many large uploads are under way; try again when some are done.")
+            if not self.has_disk(size):
+                raise DiskFull(
+                    "The server's disk has no room for this upload; try again later, or send a smaller file."
+                )
+            self._reserved += size
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._reserved -= size
+
+
+class Reservation:
+    """One upload's share of the spool; grows as the upload does."""
+
+    _STEP = 8 << 20
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._size = 0
+
+    def grow(self, size: int) -> None:
+        """Make it at least ``size`` bytes; raises ``DiskFull``, and then is as it was."""
+        if size > self._size:
+            more = max(size - self._size, self._STEP if self._size else 0)
+            self._spool.take(more)
+            self._size += more
+
+    def release(self) -> None:
+        """Give all of it back; once more does nothing."""
+        size, self._size = self._size, 0
+        self._spool.give_back(size)
+
+
+@contextmanager
+def boot_folder() -> Iterator[Path]:
+    """A folder in the spool that is the ``TMPDIR`` of this process and its children meanwhile.
+
+    Those of processes that are gone are removed first. What we make in it is unlinked at once, so after a kill -9 it
+    holds at most what an engine was unpacking.
+    """
+    spool = spool_folder()
+    with ExitStack() as locks:
+        with _locked(
+            spool / "boot.lock", wait=True
+        ):  # so that nobody takes a folder that is not locked yet for a dead one
+            _remove_leftovers(spool)
+            folder = Path(tempfile.mkdtemp(prefix=f"{_BOOT}{os.getpid()}-", dir=spool))
+            locks.enter_context(_locked(folder / _LOCK))
+        locks.callback(shutil.rmtree, folder, ignore_errors=True)
+        locks.enter_context(_temporary_files_in(folder))
+        yield folder
+
+
+def unnamed_file() -> BinaryIO:
+    """For reading and writing; unbuffered, as uploads come in blocks."""
+    return cast(BinaryIO, tempfile.TemporaryFile(buffering=0, dir=spool_folder()))
+
+
+def _remove_leftovers(spool: Path) -> None:
+    """A lock tells who lives: numbers of processes mean nothing where containers share a spool."""
+    for lock in spool.glob(f"{_BOOT}*/{_LOCK}"):
+        with suppress(OSError), _locked(lock):
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Raises ``BlockingIOError`` if another process has it, unless we ``wait``."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    module, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = module
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
