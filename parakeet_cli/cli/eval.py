@@ -4,25 +4,13 @@ from typing import Annotated
 
 import typer
 
-from parakeet_cli.cli import model_options, options
+from parakeet_cli.cli import options
 from parakeet_cli.cli.eval_sides import Side, overridden
-from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence
+from parakeet_cli.cli.model_options import MODEL, Recognition, takes_recognition
 from parakeet_cli.evaluation.normalization import Normalizer
-from parakeet_cli.settings import (
-    ActivitySettings,
-    BatchSettings,
-    ChunkSettings,
-    CoverageSettings,
-    Dtype,
-    RecognizerSettings,
-    TranscriptionSettings,
-    Vad,
-)
+from parakeet_cli.settings import DecodingSettings
 
 __all__ = ["evaluate"]
-
-_CHUNKS = ChunkSettings()
-_ACTIVITY = ActivitySettings()
 
 Sources = Annotated[
     list[str],
@@ -47,7 +35,7 @@ Compare = Annotated[
     str | None,
     typer.Option(
         envvar="PARAKEET_COMPARE",
-        rich_help_panel=model_options.MODEL,
+        rich_help_panel=MODEL,
         metavar="SETTINGS",
         help="Options of a second side, as in model=v3 or chunk-seconds=10,dtype=bf16; the others stay.",
     ),
@@ -75,23 +63,15 @@ PerFile = Annotated[
 ]
 
 
+@takes_recognition
 def evaluate(
     sources: Sources,
     recursive: options.Recursive = False,
     normalizer: Rules = Normalizer.AUTO,
     json_report: JsonReport = None,
     per_file: PerFile = False,
-    model: model_options.Model = "parakeet-tdt-0.6b-v2",
-    device: model_options.Device = "auto",
-    dtype: model_options.NumberFormat = Dtype.AUTO,
-    batch_size: model_options.BatchSize = "auto",
-    chunk_seconds: model_options.ChunkSeconds = None,
-    chunk_minutes: model_options.ChunkMinutes = None,
-    context_seconds: model_options.ContextSeconds = _CHUNKS.context_seconds,
-    vad: model_options.VoiceActivity = Vad.ENERGY,
-    skip_silence: model_options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
-    audit: model_options.Audit = True,
-    trust_model: model_options.TrustModel = False,
+    *,
+    recognition: Recognition,
     compare: Compare = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -110,14 +90,8 @@ def evaluate(
     """
     from parakeet_cli.cli.eval_run import Request, run
 
-    settings = TranscriptionSettings(
-        activity=ActivitySettings(vad, parse_silence(skip_silence)),
-        coverage=CoverageSettings(audit),
-        chunks=ChunkSettings(chunk_length(chunk_seconds, chunk_minutes), context_seconds),
-        recognizer=RecognizerSettings(device, dtype, trust_model, verbose),
-        batch=BatchSettings(parse_batch_size(batch_size)),
-    )
-    first = Side(model, model, settings)
+    settings = recognition.settings(DecodingSettings(), verbose=verbose)
+    first = Side(recognition.model, recognition.model, settings)
     sides = (first,) if compare is None else (first, overridden(first, compare))
     request = Request(tuple(sources), recursive, normalizer, json_report, per_file, quiet)
     raise typer.Exit(run(request, sides))

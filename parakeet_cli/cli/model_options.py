@@ -1,10 +1,28 @@
-"""The options that say how sound is recognized; ``options`` has the others."""
+"""The options that say how sound is recognized; ``options`` has the others.
 
+A command takes all of them as one argument: ``@takes_recognition`` over ``def command(…, recognition: Recognition)``.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from typing import Annotated
 
 import typer
 
-from parakeet_cli.settings import ChunkSettings, Dtype, Vad
+from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence
+from parakeet_cli.settings import (
+    ActivitySettings,
+    BatchSettings,
+    ChunkSettings,
+    CoverageSettings,
+    DecodingSettings,
+    Dtype,
+    RecognizerSettings,
+    TranscriptionSettings,
+    Vad,
+)
 
 MODEL = "Recognition"
 """The panel of the help that they stand in."""
@@ -124,3 +142,60 @@ AllowLegacy = Annotated[
         help="Load a .nemo packed with gzip, as old versions of NeMo made them.",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What the options were set to."""
+
+    model: Model = "parakeet-tdt-0.6b-v2"
+    device: Device = "auto"
+    dtype: NumberFormat = Dtype.AUTO
+    batch_size: BatchSize = "auto"
+    chunk_seconds: ChunkSeconds = None
+    chunk_minutes: ChunkMinutes = None
+    context_seconds: ContextSeconds = ChunkSettings().context_seconds
+    vad: VoiceActivity = Vad.ENERGY
+    skip_silence: SkipSilence = f"{ActivitySettings().skip_silence_seconds:g}"
+    audit: Audit = True
+    trust_model: TrustModel = False
+    allow_legacy: AllowLegacy = False
+
+    def settings(self, decoding: DecodingSettings, *, verbose: bool) -> TranscriptionSettings:
+        """Raises ``typer.BadParameter`` for what cannot be read."""
+        return TranscriptionSettings(
+            decoding=decoding,
+            activity=ActivitySettings(self.vad, parse_silence(self.skip_silence)),
+            coverage=CoverageSettings(self.audit),
+            chunks=ChunkSettings(chunk_length(self.chunk_seconds, self.chunk_minutes), self.context_seconds),
+            recognizer=RecognizerSettings(self.device, self.dtype, self.trust_model, verbose, self.allow_legacy),
+            batch=BatchSettings(parse_batch_size(self.batch_size)),
+        )
+
+
+def takes_recognition(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options above in the place of its argument ``recognition``, as Typer sees it."""
+    names = [field.name for field in fields(Recognition)]
+    options = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=field.default, annotation=field.type
+        )
+        for field in fields(Recognition)
+    ]
+    signature = inspect.signature(command)
+    parameters = list(signature.parameters.values())
+    place = list(signature.parameters).index("recognition")
+
+    @wraps(command)
+    def with_options(**values: object) -> None:
+        chosen = {name: values.pop(name) for name in names}
+        command(**values, recognition=Recognition(**chosen))  # type: ignore[arg-type]
+
+    with_options.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters[:place] + options + parameters[place + 1 :]
+    )
+    with_options.__annotations__ = {
+        parameter.name: parameter.annotation
+        for parameter in with_options.__signature__.parameters.values()  # type: ignore[attr-defined]
+    }
+    return with_options

@@ -2,30 +2,18 @@
 
 import typer
 
-from parakeet_cli.cli import model_options, options
-from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence, parse_time, parse_track
+from parakeet_cli.cli import options
+from parakeet_cli.cli.model_options import Recognition, takes_recognition
+from parakeet_cli.cli.parsing import parse_time, parse_track
 from parakeet_cli.errors import EngineError
-from parakeet_cli.settings import (
-    ActivitySettings,
-    BatchSettings,
-    ChunkSettings,
-    CoverageSettings,
-    DecodingSettings,
-    Dtype,
-    OnCollision,
-    RecognizerSettings,
-    ReviewSettings,
-    TranscriptionSettings,
-    Vad,
-)
+from parakeet_cli.settings import DecodingSettings, OnCollision, ReviewSettings
 
 __all__ = ["transcribe"]
 
-_CHUNKS = ChunkSettings()
-_ACTIVITY = ActivitySettings()
 _REVIEW = ReviewSettings()
 
 
+@takes_recognition
 def transcribe(
     inputs: options.Inputs,
     formats: options.Formats = "srt",
@@ -39,18 +27,8 @@ def transcribe(
     end: options.End = None,
     max_duration: options.MaxDuration = None,
     require_audio: options.RequireAudio = False,
-    model: model_options.Model = "parakeet-tdt-0.6b-v2",
-    device: model_options.Device = "auto",
-    dtype: model_options.NumberFormat = Dtype.AUTO,
-    batch_size: model_options.BatchSize = "auto",
-    chunk_seconds: model_options.ChunkSeconds = None,
-    chunk_minutes: model_options.ChunkMinutes = None,
-    context_seconds: model_options.ContextSeconds = _CHUNKS.context_seconds,
-    vad: model_options.VoiceActivity = Vad.ENERGY,
-    skip_silence: model_options.SkipSilence = f"{_ACTIVITY.skip_silence_seconds:g}",
-    audit: model_options.Audit = True,
-    trust_model: model_options.TrustModel = False,
-    allow_legacy: model_options.AllowLegacy = False,
+    *,
+    recognition: Recognition,
     overwrite: options.Overwrite = False,
     on_collision: options.OnCollision = OnCollision.SUFFIX,
     shared: options.Shared = False,
@@ -79,19 +57,13 @@ def transcribe(
     from parakeet_cli.cli.batch_run import Manners, run
     from parakeet_cli.cli.reporters import EventLog
 
-    settings = TranscriptionSettings(
-        decoding=DecodingSettings(
-            track=None if track == "all" else parse_track(track),
-            start=parse_time(start, "--start") or 0.0,
-            end=parse_time(end, "--end"),
-            max_duration=parse_time(max_duration, "--max-duration"),
-        ),
-        activity=ActivitySettings(vad, parse_silence(skip_silence)),
-        coverage=CoverageSettings(audit),
-        chunks=ChunkSettings(chunk_length(chunk_seconds, chunk_minutes), context_seconds),
-        recognizer=RecognizerSettings(device, dtype, trust_model, verbose, allow_legacy),
-        batch=BatchSettings(parse_batch_size(batch_size)),
+    decoding = DecodingSettings(
+        track=None if track == "all" else parse_track(track),
+        start=parse_time(start, "--start") or 0.0,
+        end=parse_time(end, "--end"),
+        max_duration=parse_time(max_duration, "--max-duration"),
     )
+    settings = recognition.settings(decoding, verbose=verbose)
     if settings.decoding.end is not None and settings.decoding.end <= settings.decoding.start:
         raise typer.BadParameter("--end must lie after --start.")
     manners = Manners(
@@ -112,7 +84,7 @@ def transcribe(
         json_log=log_format is options.LogStyle.JSON,
     )
     try:
-        raise typer.Exit(run(inputs, model, settings, manners))
+        raise typer.Exit(run(inputs, recognition.model, settings, manners))
     except EngineError as error:
         if not manners.json_log:
             raise
