@@ -32,6 +32,7 @@
         ├── OutputUnwritable     the output folder cannot be written
         │   └── DiskFull
         ├── DeviceUnavailable    the asked device is not here
+        ├── AddressUnavailable   the server cannot listen there
         ├── EngineFailed         out of memory, or a card failed
         └── Overloaded           a server has no room for more, or is about to stop; later it may
 
@@ -173,6 +174,11 @@ class DiskFull(OutputUnwritable):
 class DeviceUnavailable(EngineError, RuntimeError):
     code = "device_unavailable"
     exit_code = 8
+
+
+class AddressUnavailable(EngineError, OSError):
+    code = "address_unavailable"
+    exit_code = 9
 
 
 class EngineFailed(EngineError, RuntimeError):

@@ -191,6 +191,26 @@ class UploadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """Read by ``server.gate``: how long and how slow a client may be, and how many there are. Seconds."""
+
+    header_seconds: float = 10.0
+    """From the first byte of a request to the end of its headers."""
+    grace_seconds: float = 30.0
+    """After this a body must have come at ``bytes_a_second`` on average."""
+    bytes_a_second: float = 4096.0
+    idle_seconds: int = 60
+    """A connection in which nothing moves, in either direction, is closed."""
+    linger_seconds: float = 10.0
+    """A refused body is read and dropped for this long, so that its sender gets to see the refusal."""
+    connections: int = 512
+    followers: int = 32
+    """Connections that follow a job."""
+    spare_threads: int = 8
+    """For short requests, besides one for each that is admitted and each that follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Read by ``server``."""
 
@@ -211,3 +231,4 @@ class ServerSettings:
     """How long the results of jobs are kept."""
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     uploads: UploadSettings = field(default_factory=UploadSettings)
+    front: FrontSettings = field(default_factory=FrontSettings)

@@ -7,20 +7,17 @@ from collections.abc import Mapping
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from parakeet_cli.server import health
+from parakeet_cli.server import health, metrics
 from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_unexpected
 from parakeet_cli.server.services import EXTENSION, Services
-from parakeet_cli.server.uploads import UploadRequest
+from parakeet_cli.server.uploads import FORM_OVERHEAD, UploadRequest
 from parakeet_cli.settings import ServerSettings
 
-__all__ = ["FORM_OVERHEAD", "create_app", "new_request_id", "standing_headers"]
+__all__ = ["create_app", "new_request_id", "standing_headers"]
 
-FORM_OVERHEAD = 1 << 20
-"""Bytes of a body besides the upload itself."""
-
-_BLUEPRINTS = (health.blueprint,)
+_BLUEPRINTS = (health.blueprint, metrics.blueprint)
 
 
 def create_app(services: Services) -> Flask:

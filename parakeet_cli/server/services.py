@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.server.desk import Desk
 from parakeet_cli.settings import ServerSettings
+
+if TYPE_CHECKING:  # metrics has a route, which reads the services
+    from parakeet_cli.server.metrics import Metrics
 
 __all__ = ["EXTENSION", "Services", "services"]
 
@@ -26,6 +29,7 @@ class Services:
     language: str | None
     started: int
     """Unix seconds."""
+    metrics: "Metrics"
 
 
 def services() -> Services:

@@ -14,7 +14,9 @@ from parakeet_cli.errors import DiskFull
 from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.media_file import spool_folder
 
-__all__ = ["Reservation", "Spool", "boot_folder", "unnamed_file"]
+__all__ = ["NO_ROOM", "Reservation", "Spool", "boot_folder", "unnamed_file"]
+
+NO_ROOM = "The server's disk has no room for this upload; try again later, or send a smaller file."
 
 _BOOT = "boot-"
 _LOCK = "lock"

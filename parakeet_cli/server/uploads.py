@@ -14,13 +14,17 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
 
 from parakeet_cli.server.errors import ApiError
+from parakeet_cli.server.http_errors import no_disk
 from parakeet_cli.server.services import services
-from parakeet_cli.server.spool import unnamed_file
+from parakeet_cli.server.spool import NO_ROOM, unnamed_file
 from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.download import write_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia
 
-__all__ = ["Prefix", "Upload", "UploadRequest", "prefix_upload", "too_large", "uploaded_file"]
+__all__ = ["FORM_OVERHEAD", "Prefix", "Upload", "UploadRequest", "prefix_upload", "too_large", "uploaded_file"]
+
+FORM_OVERHEAD = 1 << 20
+"""Bytes of a body besides the upload itself."""
 
 Prefix = Callable[[int], bytes]
 """What is put before an upload of so many bytes; its length is the same for any number."""
@@ -240,12 +244,7 @@ class _DiskErrors:
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         if isinstance(error, OSError) and error.errno in _FULL:
-            raise ApiError(
-                507,
-                "The server's disk has no room for this upload; try again later, or send a smaller file.",
-                code="insufficient_storage",
-                kind="server_error",
-            ) from error
+            raise no_disk(NO_ROOM) from error
 
 
 def _no_file(request: Request, name: str) -> ApiError:

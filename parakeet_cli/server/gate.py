@@ -1,0 +1,315 @@
+"""waitress with a gate: refusals before the body, deadlines for slow clients, errors as JSON, and an end that drains.
+
+Builds on the internals of waitress 3.0.2, which ``tests/server/test_waitress.py`` pins.
+"""
+
+import json
+import resource
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+
+from parakeet_cli.server.admission import Admission, Kind
+from parakeet_cli.server.app import new_request_id, standing_headers
+from parakeet_cli.server.errors import ApiError
+from parakeet_cli.server.http_errors import INTERNAL
+from parakeet_cli.server.parser import GateParser
+from parakeet_cli.settings import ServerSettings
+
+__all__ = ["Answered", "GateServer"]
+
+_LARGEST_HEAD = 32 << 10
+_QUICK_THREADS = 2
+_CLIENT_LEFT = 499
+"""In the log only: nobody got a status."""
+_TOO_SLOW = "The request came too slowly; send it again over a better connection."
+_SENTENCES = {
+    400: "The request is malformed.",
+    413: "The request is larger than this server takes.",
+    431: f"The request's headers are larger than {_LARGEST_HEAD} bytes.",
+    501: "The request's transfer encoding is not supported.",
+}
+"""Of waitress's own errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One request, for the log and the metrics. ``route`` is the rule of the URL, ``path`` what was asked for."""
+
+    request_id: str
+    client: str
+    method: str
+    path: str
+    route: str
+    status: int
+    seconds: float
+    received: int
+    """Bytes of the body."""
+
+
+class GateServer(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
+    """Listens at ``listener``; ``report`` is told of each request, from the thread that answered it."""
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        listener: socket.socket,
+        admission: Admission,
+        settings: ServerSettings,
+        report: Callable[[Answered], None],
+    ) -> None:
+        self.admission = admission
+        self.front = settings.front
+        self.report = report
+        self._is_stopped = self._is_asked = False
+        threads = ThreadedTaskDispatcher()
+        threads.set_thread_count(_threads(settings))
+        self._quick_threads = ThreadedTaskDispatcher()
+        self._quick_threads.set_thread_count(_QUICK_THREADS)
+        super().__init__(
+            application,
+            map={},
+            _sock=listener,
+            dispatcher=threads,
+            adj=_adjustments(listener, settings),
+            bind_socket=False,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+        )
+        self.channel_class = _Channel
+
+    def serve(self, on_end: Callable[[], None]) -> None:
+        """Answer requests in this thread and others, until ``stop``. ``on_end`` is called once ``ask_to_end`` was."""
+        while not self._is_stopped:
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+            if self._is_asked:
+                self._is_asked = False
+                on_end()
+
+    def ask_to_end(self) -> None:
+        """Safe in a handler of signals: it takes no lock."""
+        self._is_asked = True
+        self.trigger.pull_trigger()
+
+    def close_listener(self) -> None:
+        """Refuse new connections and requests; safe in any thread."""
+        self.admission.is_draining = True
+        self.trigger.pull_trigger(lambda: wasyncore.dispatcher.close(self))
+
+    def wait_for_answers(self, seconds: float) -> bool:
+        """Until all that waited for a recording have their answer; whether they have."""
+        end = time.monotonic() + seconds
+        while self.admission.tickets.taken(Kind.RECORDING) or self._unsent():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def stop(self) -> None:
+        """End ``serve``; safe in any thread."""
+        self._is_stopped = True
+        self.trigger.pull_trigger()
+
+    def close(self) -> None:
+        """Close every connection; once ``serve`` is over."""
+        for channel in list(self.active_channels.values()):
+            channel.abandon()
+        for threads in (self.task_dispatcher, self._quick_threads):
+            threads.shutdown(timeout=1)
+        wasyncore.close_all(self._map, ignore_all=True)
+
+    def add_task(self, task: Any) -> None:
+        """waitress's hook: which threads answer the first request of a channel."""
+        request = task.requests[0]
+        is_quick = request.error or (request.permit and request.permit.kind is Kind.QUICK)
+        (self._quick_threads if is_quick else self.task_dispatcher).add_task(task)
+
+    def maintenance(self, now: float) -> None:
+        """waitress's hook, about once a second."""
+        super().maintenance(now)
+        for channel in list(self.active_channels.values()):
+            channel.check_pace()
+
+    def _unsent(self) -> bool:
+        return any(channel.total_outbufs_len for channel in list(self.active_channels.values()))
+
+
+class _Reported:
+    """Of a task: says afterwards what came of it."""
+
+    request_id = ""
+
+    def service(self) -> None:
+        request = self.request  # type: ignore[attr-defined]
+        channel = self.channel  # type: ignore[attr-defined]
+        status = 0
+        try:
+            super().service()  # type: ignore[misc]
+        except ClientDisconnected:
+            status = _CLIENT_LEFT
+            raise
+        except Exception:
+            status = 500
+            raise
+        finally:
+            channel.server.report(
+                Answered(
+                    request_id=self.request_id or self._told_request_id(),
+                    client=str(channel.addr[0]),
+                    method=getattr(request, "command", "?"),
+                    path=getattr(request, "path", "?"),
+                    route=request.permit.route if request.permit else "unmatched",
+                    status=status or int(self.status.split()[0]),  # type: ignore[attr-defined]
+                    seconds=time.monotonic() - request.began,
+                    received=request.body_bytes_received,
+                )
+            )
+
+    def _told_request_id(self) -> str:
+        headers = self.response_headers  # type: ignore[attr-defined]
+        return next((value for name, value in headers if name.lower() == "x-request-id"), "")
+
+
+class _Task(_Reported, WSGITask):  # type: ignore[misc]
+    pass
+
+
+class _ErrorTask(_Reported, ErrorTask):  # type: ignore[misc]
+    """Our refusals and waitress's errors, as JSON; the connection is closed then."""
+
+    def execute(self) -> None:
+        error = _api_error(self.request.error)
+        body = json.dumps(error.body(), ensure_ascii=False).encode()
+        self.request_id = new_request_id()
+        self.status = f"{error.status} {HTTPStatus(error.status).phrase}"
+        headers = {
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+            **standing_headers(self.request_id, self.request.began),
+            **error.headers,
+            **self.channel.server.admission.access.origins.answer_headers(self.request.header),
+        }
+        self.response_headers.extend(headers.items())
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        if getattr(self.request, "command", None) == "HEAD":
+            body = b""
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection."""
+
+    task_class = _Task
+    error_task_class = _ErrorTask
+    request: Any
+    will_close: bool
+    _lingers_since: float | None = None
+    _was_refused = False
+
+    def parser_class(self, adjustments: Any) -> GateParser:
+        return GateParser(adjustments, self.server.admission)
+
+    def received(self, data: bytes) -> bool:
+        """waitress's hook: what comes after a refusal is the body that was refused."""
+        if self._was_refused:
+            return False
+        result = bool(super().received(data))
+        with self.requests_lock:
+            self._was_refused = bool(self.requests and self.requests[-1].error)
+        return result
+
+    def check_pace(self) -> None:
+        """Called in the loop: end what takes too long."""
+        now, front = time.monotonic(), self.server.front
+        if self._lingers_since is not None:
+            self.will_close |= now - self._lingers_since > front.linger_seconds
+        elif self.total_outbufs_len and time.time() - self.last_activity > front.idle_seconds:
+            self.will_close = True  # nobody reads the answer
+        elif self.request is not None and self.request.is_too_slow(front):
+            self._refuse_slow()
+
+    def readable(self) -> bool:
+        return self._lingers_since is not None or bool(super().readable())
+
+    def handle_read(self) -> None:
+        if self._lingers_since is None:
+            super().handle_read()
+            return
+        with suppress(OSError):
+            self.recv(self.adj.recv_bytes)  # closes at the end of the stream
+            return
+        self.handle_close()
+
+    def handle_close(self) -> None:
+        """Close; after a refusal only our side, as a reset would take the refusal from a client that still sends."""
+        if self._was_refused and self._lingers_since is None and self.connected:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                self._lingers_since = time.monotonic()
+                self.will_close = self.close_when_flushed = False
+                return
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close at once."""
+        self.connected = False
+        if self.request is not None:
+            self.request.close()
+        super().handle_close()
+
+    def _refuse_slow(self) -> None:
+        with self.requests_lock:
+            request, self.request = self.request, None
+            request.refuse(ApiError(408, _TOO_SLOW))
+            self._was_refused = True
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+
+
+def _api_error(error: Any) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    if error.code >= 500 and error.code != 501:
+        return ApiError(error.code, INTERNAL, kind="server_error")
+    return ApiError(error.code, _SENTENCES.get(error.code, error.reason))
+
+
+def _threads(settings: ServerSettings) -> int:
+    lifecycle, front = settings.lifecycle, settings.front
+    return lifecycle.concurrency + lifecycle.waiting + front.followers + front.spare_threads
+
+
+def _adjustments(listener: socket.socket, settings: ServerSettings) -> Adjustments:
+    front = settings.front
+    return Adjustments(
+        sockets=[listener],
+        threads=_threads(settings),
+        connection_limit=min(front.connections, _connections_for_descriptors()),
+        backlog=128,
+        channel_timeout=front.idle_seconds,
+        cleanup_interval=1,
+        max_request_header_size=_LARGEST_HEAD,
+        max_request_body_size=4 * settings.uploads.max_bytes + (64 << 20),  # ours is met first
+        channel_request_lookahead=1,  # so that the loop sees a client leave while it is answered
+        asyncore_use_poll=True,
+        ident=None,
+        expose_tracebacks=False,
+        clear_untrusted_proxy_headers=True,
+        log_socket_errors=False,
+    )
+
+
+def _connections_for_descriptors() -> int:
+    """So many that each finds descriptors for itself, its body and its upload, with some left for all else."""
+    return max(4, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 64) // 3)
