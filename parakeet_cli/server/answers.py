@@ -38,20 +38,9 @@ def answer(transcript: Transcript, order: Order, writers: Writers) -> Answer:
     """The transcript in the format that was ordered; ``writers`` are those of ``output.writers.formats``."""
     if order.is_legacy:
         return Answer(_legacy(transcript, writers), TEXT)
-    match order.format:
-        case Format.JSON:
-            return Answer(to_json(_plain(transcript, order)), JSON)
-        case Format.VERBOSE_JSON:
-            fields = verbose(transcript, order) | {"usage": duration_usage(transcript)}
-            return Answer(to_json(fields), JSON)
-        case Format.PARAKEET_JSON:
-            return Answer(writers["json"].write(transcript), JSON)
-        case Format.TEXT:
-            return Answer(encodable(transcript.text) + "\n", TEXT)
-        case Format.SRT | Format.VTT:
-            return Answer(writers[order.format].write(transcript) + "\n", TEXT)
-        case Format.TSV:
-            return Answer(writers[order.format].write(transcript), TEXT)
+    if order.format.is_json:
+        return Answer(_json(transcript, order, writers), JSON)
+    return Answer(_text(transcript, order.format, writers), TEXT)
 
 
 def to_json(document: object) -> str:
@@ -70,6 +59,26 @@ def languages(transcript: Transcript, order: Order) -> list[dict[str, str]] | No
         return None
     code = spoken_language(transcript, order)
     return [{"code": code}] if code else []
+
+
+def _json(transcript: Transcript, order: Order, writers: Writers) -> str:
+    match order.format:
+        case Format.PARAKEET_JSON:
+            return writers["json"].write(transcript)
+        case Format.VERBOSE_JSON:
+            return to_json(verbose(transcript, order) | {"usage": duration_usage(transcript)})
+        case _:
+            return to_json(_plain(transcript, order))
+
+
+def _text(transcript: Transcript, form: Format, writers: Writers) -> str:
+    match form:
+        case Format.TEXT:
+            return encodable(transcript.text) + "\n"
+        case Format.SRT | Format.VTT:
+            return writers[form].write(transcript) + "\n"
+        case _:
+            return writers[form].write(transcript)
 
 
 def _plain(transcript: Transcript, order: Order) -> dict[str, object]:

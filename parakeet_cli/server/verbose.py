@@ -1,8 +1,8 @@
 """``verbose_json``: the transcript with its times, in the fields that Whisper gave a segment.
 
 Clients refuse a segment in which a field is missing or null, so what a transducer does not have stands there with a
-neutral value: ``seek`` and ``no_speech_prob`` are 0, ``tokens`` is empty, ``temperature`` is the request's. ``avg_logprob``
-is the decoder's, and 0 where it is not known, ``compression_ratio`` is computed from the text.
+neutral value: ``seek`` and ``no_speech_prob`` are 0, ``tokens`` is empty, ``temperature`` is the request's.
+``avg_logprob`` is the decoder's, and 0 where it is not known; ``compression_ratio`` is computed from the text.
 """
 
 import zlib
