@@ -229,6 +229,10 @@ class ServerSettings:
     drain_seconds: float = 30.0
     keep_seconds: float = 24 * 3600.0
     """How long the results of jobs are kept."""
+    keep_alive_seconds: float = 10.0
+    """A stream says at least so often that it is alive."""
+    heartbeat_after_seconds: float = 240.0
+    """A JSON answer that is not there by then begins with white space; Node waits five minutes for a first byte."""
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     uploads: UploadSettings = field(default_factory=UploadSettings)
     front: FrontSettings = field(default_factory=FrontSettings)

@@ -66,12 +66,14 @@ class Order:
         return self.model.lower() == LEGACY_WORDS
 
 
-def read_order(fields: Fields, served: Served) -> Order:
+def read_order(fields: Fields, served: Served, default_model: str = "") -> Order:
     """The order that the fields of a form make. Fields that nothing here reads are ignored.
+
+    ``default_model`` is the name from elsewhere that holds where the fields have none.
 
     Raises ApiError, with the name of the field, if a value cannot be understood or the checkpoint cannot serve it.
     """
-    model = fields.text("model")
+    model = fields.text("model") or default_model
     warnings = [served.check_model(model)]
     form = read_format(fields.text("response_format"))
     param = "timestamp_granularities"

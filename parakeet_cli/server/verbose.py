@@ -15,7 +15,7 @@ from parakeet_cli.server.orders import Granularity, Order
 from parakeet_cli.server.tokens import mean_logprob
 from parakeet_cli.transcript import Partial, Segment, Transcript, Word
 
-__all__ = ["language_field", "segment_fields", "spoken_language", "verbose", "word_fields"]
+__all__ = ["language_field", "segment_fields", "spoken_language", "verbose", "verbose_segments"]
 
 _UNKNOWN = "unknown"
 
@@ -33,13 +33,23 @@ def verbose(transcript: Transcript, order: Order) -> dict[str, Any]:
         "text": transcript.text,
     }
     if Granularity.SEGMENT in order.granularities:
-        fields["segments"] = [
-            segment_fields(number, segment, transcript.duration) | _whisper_fields(segment, order.temperature)
-            for number, segment in enumerate(transcript.segments)
-        ]
+        fields["segments"] = verbose_segments(transcript, order.temperature)
     if Granularity.WORD in order.granularities:
-        fields["words"] = [word_fields(word, transcript.duration) for word in transcript.words]
+        fields["words"] = [_word_fields(word, transcript.duration) for word in transcript.words]
     return fields | _extensions(transcript)
+
+
+def verbose_segments(
+    transcript: Transcript, temperature: float = 0.0, *, with_words: bool = False
+) -> list[dict[str, Any]]:
+    """With all of Whisper's fields; with words inside, as whisper.cpp and faster-whisper have them."""
+    segments = []
+    for number, segment in enumerate(transcript.segments):
+        fields = segment_fields(number, segment, transcript.duration) | _whisper_fields(segment, temperature)
+        if with_words:
+            fields["words"] = [_inner_word(word, transcript.duration) for word in segment.words]
+        segments.append(fields)
+    return segments
 
 
 def spoken_language(transcript: Transcript, order: Order) -> str | None:
@@ -58,10 +68,15 @@ def segment_fields(number: int, segment: Segment, duration: float) -> dict[str, 
     return {"id": number, **_times(segment, duration), "text": f" {segment.text}"}
 
 
-def word_fields(word: Word, duration: float) -> dict[str, Any]:
+def _word_fields(word: Word, duration: float) -> dict[str, Any]:
     """With the punctuation that the model wrote to it. ``confidence`` is ours, where it is known."""
     fields = {"word": word.text, **_times(word, duration)}
     return fields if word.confidence is None else fields | {"confidence": round(word.confidence, 4)}
+
+
+def _inner_word(word: Word, duration: float) -> dict[str, Any]:
+    fields = {"word": f" {word.text}", **_times(word, duration)}
+    return fields if word.confidence is None else fields | {"probability": round(word.confidence, 4)}
 
 
 def _times(piece: Segment | Word, duration: float) -> dict[str, float]:
