@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from parakeet_cli.server import health, metrics
+from parakeet_cli.server import health, metrics, openai_api, whisper_asr, whisper_cpp
 from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_unexpected
@@ -17,7 +17,14 @@ from parakeet_cli.settings import ServerSettings
 
 __all__ = ["create_app", "new_request_id", "standing_headers"]
 
-_BLUEPRINTS = (health.blueprint, metrics.blueprint)
+_BLUEPRINTS = (
+    health.blueprint,
+    metrics.blueprint,
+    openai_api.blueprint,
+    whisper_asr.blueprint,
+    whisper_asr.detection,
+    whisper_cpp.blueprint,
+)
 
 
 def create_app(services: Services) -> Flask:

@@ -47,11 +47,10 @@ def follow(work: Work, is_gone: IsGone, seconds: float = math.inf) -> Iterator[V
 
 
 def settle(work: Work, is_gone: IsGone, seconds: float = math.inf) -> View:
-    """The last view that ``follow`` has."""
-    view = work.view
-    for view in follow(work, is_gone, seconds):
+    """How the work is when ``follow`` ends."""
+    for _ in follow(work, is_gone, seconds):
         pass
-    return view
+    return work.view
 
 
 def transcript_of(view: View) -> Transcript:

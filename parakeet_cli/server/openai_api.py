@@ -1,14 +1,15 @@
 """OpenAI's audio routes, also without ``/v1`` and under the paths of Azure's deployments, and the list of models."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
+from types import MappingProxyType
 
 from flask import Blueprint, Response, jsonify, request
 
 from parakeet_cli.display import display
-from parakeet_cli.server.answers import JSON, Answer, answer
+from parakeet_cli.server.answers import JSON, answer
 from parakeet_cli.server.desk import Work
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.following import ClientGone, client_watch, settle, transcript_of
@@ -50,17 +51,15 @@ def transcriptions(deployment: str | None = None) -> Response:
         stack.enter_context(upload)
         order = read_order(fields, served(), deployment or "")
         work = stack.enter_context(submitted(upload))
-        response = _respond(work, order)
-        response.headers.extend((WARNING, header_text(warning)) for warning in order.warnings)
-        if response.is_streamed:  # the end of the answer ends the work, also if nobody ever reads it
-            response.call_on_close(stack.pop_all().close)
+        response = _respond(work, order, stack)
+    response.headers.extend((WARNING, header_text(warning)) for warning in order.warnings)
     return response
 
 
 @blueprint.post("/v1/audio/translations")
 @blueprint.post("/audio/translations", endpoint="translations_without_v1")
 @blueprint.post(f"{_DEPLOYMENT}/translations", endpoint="translations_azure")
-def translations(deployment: str | None = None) -> Response:
+def translations(**_path: str) -> Response:
     """A transcript in the language that is spoken would be no translation."""
     raise ApiError(
         400,
@@ -89,20 +88,28 @@ def _model(name: str) -> dict[str, object]:
     return {"id": name, "object": "model", "created": services().started, "owned_by": "parakeet"}
 
 
-def _respond(work: Work, order: Order) -> Response:
-    is_gone, settings = client_watch(), services().settings
+def _respond(work: Work, order: Order, held: ExitStack) -> Response:
+    """The answer, at once or when the work is over; one that is still to come takes over what is ``held``."""
+    is_gone, settings, writers = client_watch(), services().settings, services().writers
     if order.stream:
-        events = text_events(work, order, is_gone, settings.keep_alive_seconds)
-        return Response(_begun(events), content_type=EVENT_STREAM, headers=STREAM_HEADERS)
-    writers = services().writers
-    patience = settings.heartbeat_after_seconds if order.format.is_json and not order.is_legacy else math.inf
-    view = settle(work, is_gone, patience)
-    if view.state.is_final:
-        return _whole(answer(transcript_of(view), order, writers))
-    late = late_json(
-        work, lambda transcript: answer(transcript, order, writers).body, is_gone, settings.keep_alive_seconds
-    )
-    return Response(late, content_type=JSON)
+        events = _begun(text_events(work, order, is_gone, settings.keep_alive_seconds))
+        return _streamed(events, held, EVENT_STREAM, STREAM_HEADERS)
+    may_wait = order.format.is_json and not order.is_legacy
+    view = settle(work, is_gone, settings.heartbeat_after_seconds if may_wait else math.inf)
+    if not view.state.is_final:
+        late = late_json(work, lambda made: answer(made, order, writers).body, is_gone, settings.keep_alive_seconds)
+        return _streamed(late, held, JSON)
+    whole = answer(transcript_of(view), order, writers)
+    return Response(whole.body, content_type=whole.content_type)
+
+
+def _streamed(
+    blocks: Iterator[bytes], held: ExitStack, content_type: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    rest = held.pop_all()
+    response = Response(_before(blocks, rest), content_type=content_type, headers=dict(headers))
+    response.call_on_close(rest.close)  # also if nobody ever reads it
+    return response
 
 
 def _begun(events: Iterator[bytes]) -> Iterator[bytes]:
@@ -113,5 +120,7 @@ def _begun(events: Iterator[bytes]) -> Iterator[bytes]:
     return chain([first], events)
 
 
-def _whole(made: Answer) -> Response:
-    return Response(made.body, content_type=made.content_type)
+def _before(blocks: Iterator[bytes], rest: ExitStack) -> Iterator[bytes]:
+    """The blocks; with the last of them the work and its file are let go."""
+    with rest:
+        yield from blocks

@@ -8,6 +8,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from parakeet_cli.output.writers.cleaning import encodable
+from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.server.answers import languages, to_json
 from parakeet_cli.server.desk import Work
 from parakeet_cli.server.errors import SERVER_ERROR, ApiError
@@ -16,8 +18,6 @@ from parakeet_cli.server.http_errors import INTERNAL
 from parakeet_cli.server.orders import Order
 from parakeet_cli.server.tokens import logprobs, token_usage
 from parakeet_cli.server.verbose import language_field, segment_fields
-from parakeet_cli.output.writers.cleaning import encodable
-from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.transcript import Transcript, Word
 
 __all__ = ["DONE", "EVENT_STREAM", "KEEP_ALIVE", "STREAM_HEADERS", "error_event", "event", "late_json", "text_events"]
@@ -63,11 +63,11 @@ def late_json(work: Work, body: Callable[[Transcript], str], is_gone: IsGone, ke
     """A space at once and every ``keep_alive`` seconds, then ``body``, or the error as an object."""
     try:
         told = -math.inf
-        for view in follow(work, is_gone):
+        for _ in follow(work, is_gone):
             if time.monotonic() - told >= keep_alive:
                 told = time.monotonic()
                 yield b" "
-        yield body(transcript_of(view)).encode()
+        yield body(transcript_of(work.view)).encode()
     except ClientGone:
         return
     except Exception as error:
@@ -85,7 +85,7 @@ def error_event(error: ApiError) -> bytes:
 
 def _events(work: Work, order: Order, is_gone: IsGone, keep_alive: float) -> Iterator[bytes]:
     text, count, told = "", 0, time.monotonic()
-    for view in follow(work, is_gone):
+    for _ in follow(work, is_gone):
         if words := work.words(count):
             count += len(words)
             delta = " " * bool(text) + " ".join(word.text for word in words)
@@ -96,7 +96,7 @@ def _events(work: Work, order: Order, is_gone: IsGone, keep_alive: float) -> Ite
         else:
             continue
         told = time.monotonic()
-    transcript = transcript_of(view)
+    transcript = transcript_of(work.view)
     rest = transcript.text[len(text) :]
     if rest or not text:
         yield _delta(rest, transcript.words[count:], order)
