@@ -112,7 +112,9 @@ class Decoding:
         What ffmpeg decodes is the same each time.
         """
         messages = Messages(concerns_audio)
-        with FfmpegProcess(self._command(), self._file.descriptor, self._patience(), messages) as process:
+        with FfmpegProcess(
+            self._command(), self._file.descriptor, self._patience(), messages, self._file.interruption
+        ) as process:
             for block in islice(self._blocks(process), round(self.seconds), None):
                 self._count(block, process)
                 yield np.frombuffer(block, dtype="<i2").astype(np.float32) / np.float32(32768)

@@ -17,6 +17,7 @@ from types import TracebackType
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
 from parakeet_cli.transcription.media.ffmpeg import environment
+from parakeet_cli.transcription.media.interruption import Interruption
 from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["FfmpegProcess", "Messages", "Patience", "end_all"]
@@ -92,14 +93,20 @@ class Messages:
 class FfmpegProcess:
     """A context in which one ffmpeg reads ``descriptor``; leaving it ends ffmpeg, whatever state it is in.
 
-    The descriptor's offset is moved: one process at a time on each. Raises ``FfmpegMissing`` where the
-    command cannot be started, ``DecodeKilled`` after ``end_all``.
+    The descriptor's offset is moved: one process at a time on each. ``interruption`` kills it from another thread.
+    Raises ``FfmpegMissing`` where the command cannot be started, ``DecodeKilled`` after ``end_all``, ``Interrupted``.
     """
 
     def __init__(
-        self, command: Sequence[str], descriptor: int, patience: Patience, messages: Messages | None = None
+        self,
+        command: Sequence[str],
+        descriptor: int,
+        patience: Patience,
+        messages: Messages | None = None,
+        interruption: Interruption | None = None,
     ) -> None:
         self.messages = messages or Messages()
+        self._interruption = interruption or Interruption()
         self.exit_code: int | None = None
         """Set once ``output`` is exhausted; only zero or not means the same in every version."""
         self._command = command
@@ -111,6 +118,7 @@ class FfmpegProcess:
         self._since = 0.0
 
     def __enter__(self) -> "FfmpegProcess":
+        self._interruption.check()
         with _children.starting:
             if _children.are_ended:
                 raise DecodeKilled("No ffmpeg is started any more, as parakeet is ending; run it again.")
@@ -121,6 +129,7 @@ class FfmpegProcess:
                 self._folder.cleanup()
                 raise
             _children.live.add(self)
+        self._interruption.add(self.kill)
         return self
 
     def __exit__(
@@ -149,6 +158,7 @@ class FfmpegProcess:
                 time.
             DecodeKilled: somebody else killed it with SIGKILL, which is what the kernel does when memory
                 runs out.
+            Interrupted: the interruption came.
         """
         self._since = time.monotonic()
         with selectors.DefaultSelector() as selector:
@@ -159,6 +169,7 @@ class FfmpegProcess:
             while selector.get_map():
                 for key in self._wait(selector):
                     data = os.read(key.fd, _READ_BYTES)
+                    self._interruption.check()
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._process.stderr:
@@ -197,6 +208,7 @@ class FfmpegProcess:
         except subprocess.TimeoutExpired as error:
             raise DecodeTimeout("ffmpeg closed its output and did not end; it was stopped.") from error
         self._forget()
+        self._interruption.check()
         self.exit_code = code
         if code == -signal.SIGKILL:
             raise DecodeKilled("ffmpeg was killed from outside, as when memory runs out; try again with more of it.")
@@ -205,6 +217,7 @@ class FfmpegProcess:
 
     def _forget(self) -> None:
         """Once it is reaped."""
+        self._interruption.remove(self.kill)
         _children.live.discard(self)
         self._folder.cleanup()
 

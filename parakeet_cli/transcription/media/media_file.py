@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ from parakeet_cli.errors import (
 )
 from parakeet_cli.transcription.media.download import OnDownload, fetch, public_address, write_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.interruption import Interruption
 from parakeet_cli.user_folders import cache_folder
 
 __all__ = ["MediaFile", "open_media", "spool_folder"]
@@ -37,6 +38,8 @@ class MediaFile:
     name: str
     size: int
     modified_ns: int
+    interruption: Interruption = field(default_factory=Interruption, compare=False, repr=False)
+    """Ends every ffmpeg that reads the file."""
 
     def check_unchanged(self) -> None:
         """Raise ``ChangedMedia`` if the size or the time of change differ from when the file was opened."""
@@ -46,34 +49,39 @@ class MediaFile:
 
 
 @contextmanager
-def open_media(media: Media, on_download: OnDownload | None = None) -> Iterator[MediaFile]:
+def open_media(
+    media: Media, on_download: OnDownload | None = None, interruption: Interruption | None = None
+) -> Iterator[MediaFile]:
     """Open media for reading; URLs and stdin are first copied to an unnamed file, as MP4 needs seeking.
 
-    ``on_download`` is told the bytes received and, if known, of how many.
+    ``on_download`` is told the bytes received and, if known, of how many. ``interruption`` ends a copy when its next
+    bytes come, and ffmpeg at once.
 
     Raises:
         VanishedMedia, UnreadableMedia, EmptyMedia, DownloadFailed: about this input.
         DiskFull, OutputUnwritable: the spool folder cannot take the copy.
+        Interrupted: the interruption came, here or in whatever reads the file.
     """
+    interruption = interruption or Interruption()
     match media:
         case FileMedia(path=path):
             descriptor = _open_file(path)
             try:
-                yield _media_file(descriptor, display(str(path)))
+                yield _media_file(descriptor, display(str(path)), interruption)
             finally:
                 os.close(descriptor)
         case UrlMedia(url=url):
             with _spool() as spool:
                 with _disk_errors():
-                    fetch(url, spool, on_download)
-                yield _media_file(spool.fileno(), public_address(url))
+                    fetch(url, spool, _checked(interruption, on_download))
+                yield _media_file(spool.fileno(), public_address(url), interruption)
         case StdinMedia():
             with _spool() as spool:
                 with _disk_errors():
-                    _copy_stdin(spool)
-                yield _media_file(spool.fileno(), "standard input")
+                    _copy_stdin(spool, interruption)
+                yield _media_file(spool.fileno(), "standard input", interruption)
         case DescriptorMedia(descriptor=descriptor, name=name):
-            yield _media_file(descriptor, display(name))
+            yield _media_file(descriptor, display(name), interruption)
 
 
 def spool_folder() -> Path:
@@ -101,13 +109,13 @@ def _open_file(path: Path) -> int:
         raise UnreadableMedia(f"{name} cannot be opened ({reason}); check its permissions.") from error
 
 
-def _media_file(descriptor: int, name: str) -> MediaFile:
+def _media_file(descriptor: int, name: str, interruption: Interruption) -> MediaFile:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableMedia(f"{name} is not a regular file; pipe it into “parakeet transcribe -”.")
     if status.st_size == 0:
         raise EmptyMedia(f"{name} is empty; nothing was recorded or copied into it.")
-    return MediaFile(descriptor, name, status.st_size, status.st_mtime_ns)
+    return MediaFile(descriptor, name, status.st_size, status.st_mtime_ns, interruption)
 
 
 @contextmanager
@@ -132,11 +140,21 @@ def _disk_errors() -> Iterator[None]:
         raise
 
 
-def _copy_stdin(spool: BinaryIO) -> None:
+def _checked(interruption: Interruption, on_download: OnDownload | None) -> OnDownload:
+    def told(received: int, total: int | None) -> None:
+        interruption.check()
+        if on_download:
+            on_download(received, total)
+
+    return told
+
+
+def _copy_stdin(spool: BinaryIO, interruption: Interruption) -> None:
     if sys.stdin is None or sys.stdin.closed:
         raise UnreadableMedia("Standard input is closed; pipe media into it, or name a file.")
     descriptor = sys.stdin.fileno()
     if os.isatty(descriptor):
         raise UnreadableMedia("Standard input is a terminal; pipe media into it, or name a file.")
     while block := os.read(descriptor, _COPY_BYTES):
+        interruption.check()
         write_all(spool, block)

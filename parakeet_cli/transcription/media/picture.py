@@ -29,7 +29,7 @@ def picture_end(file: MediaFile, settings: DecodingSettings) -> float | None:
     patience = Patience(settings.no_progress_seconds, settings.kill_grace_seconds, total_seconds=600.0)
     reports = b""
     try:
-        with FfmpegProcess(command, file.descriptor, patience, Messages()) as process:
+        with FfmpegProcess(command, file.descriptor, patience, Messages(), file.interruption) as process:
             for data in process.output():
                 reports = (reports + data)[-_KEPT_BYTES:]
     except InputError:

@@ -207,7 +207,7 @@ def _first_times(file: MediaFile, messages: Messages, patience: Patience, banner
     time_bases: dict[int, Fraction] = {}
     times: dict[int, Fraction] = {}
     rest = b""
-    with FfmpegProcess(command, file.descriptor, patience, messages) as process:
+    with FfmpegProcess(command, file.descriptor, patience, messages, file.interruption) as process:
         for data in process.output():
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
