@@ -13,7 +13,7 @@ from parakeet_cli.punctuation import ends_clause, ends_sentence, forbids_break, 
 from parakeet_cli.settings import SegmentSettings
 from parakeet_cli.transcript import Segment, Token, Word
 
-__all__ = ["to_segments", "to_words"]
+__all__ = ["Words", "to_segments", "to_words"]
 
 _FRAME = 0.08
 """Seconds; one encoder frame. TDT may predict a duration of zero, and nobody says a word in no time."""
@@ -35,18 +35,38 @@ def to_words(tokens: Iterable[Token]) -> Iterator[Word]:
     silence. A word is at least one frame long where the next word leaves room. ``confidence`` is the mean
     probability of the tokens that are pronounced.
     """
-    held: Word | None = None
-    for pieces in _group(tokens):
-        word = _join(pieces)
+    words = Words()
+    for token in tokens:
+        yield from words.add(token)
+    yield from words.end()
+
+
+class Words:
+    """``to_words`` for tokens that come bit by bit; two words are held, as what follows decides their marks and ends."""
+
+    def __init__(self) -> None:
+        self._pieces = _Pieces()
+        self._held: Word | None = None
+
+    def add(self, token: Token) -> list[Word]:
+        """Take a token; returns the words that are complete with it."""
+        return self._complete(self._pieces.add(token))
+
+    def end(self) -> list[Word]:
+        """No more tokens will come; returns the last words."""
+        words = self._complete(self._pieces.word + self._pieces.undecided)
+        return words if self._held is None else [*words, self._held]
+
+    def _complete(self, pieces: Sequence[Token]) -> list[Word]:
+        word = _join(pieces) if pieces else None
         if word is None:
-            continue
-        if held is not None:
-            start = max(word.start, held.start)
-            word = replace(word, start=start, end=max(word.end, start + _FRAME))
-            yield replace(held, end=min(held.end, start))
-        held = word
-    if held is not None:
-        yield held
+            return []
+        held, self._held = self._held, word
+        if held is None:
+            return []
+        start = max(word.start, held.start)
+        self._held = replace(word, start=start, end=max(word.end, start + _FRAME))
+        return [replace(held, end=min(held.end, start))]
 
 
 def to_segments(words: Iterable[Word], settings: SegmentSettings) -> Iterator[Segment]:
@@ -75,24 +95,23 @@ class _Pieces:
     word: list[Token] = field(default_factory=list)
     undecided: list[Token] = field(default_factory=list)
 
-
-def _group(tokens: Iterable[Token]) -> Iterator[list[Token]]:
-    pieces = _Pieces()
-    for token in tokens:
+    def add(self, token: Token) -> Sequence[Token]:
+        """Returns the tokens of the word before if this one starts another, else none."""
         starts_word = token.text.startswith(" ")
         if _is_mark(token):
-            waits = starts_word or pieces.undecided
-            (pieces.undecided if waits else pieces.word).append(token)
-        elif starts_word or (pieces.undecided and pieces.word):
-            before, opening = pieces.undecided, [token]
-            if not starts_word:  # the marks touch this token: an opening quote, a sign before a number
-                before, opening = [], [*pieces.undecided, token]
-            yield pieces.word + before
-            pieces = _Pieces(word=opening)
-        else:
-            pieces.word += [*pieces.undecided, token]
-            pieces.undecided = []
-    yield pieces.word + pieces.undecided
+            waits = starts_word or self.undecided
+            (self.undecided if waits else self.word).append(token)
+            return ()
+        if not starts_word and not (self.undecided and self.word):
+            self.word += [*self.undecided, token]
+            self.undecided = []
+            return ()
+        before, opening = self.undecided, [token]
+        if not starts_word:  # the marks touch this token: an opening quote, a sign before a number
+            before, opening = [], [*self.undecided, token]
+        word = self.word + before
+        self.word, self.undecided = opening, []
+        return word
 
 
 def _is_mark(token: Token) -> bool:
@@ -107,7 +126,7 @@ def _join(pieces: Sequence[Token]) -> Word | None:
     pronounced = [token for token in pieces if not _is_mark(token)]
     start = pieces[0].start
     end = max([start + _FRAME, *(token.end for token in pronounced)])
-    return Word(text, start, end, _confidence(pronounced or pieces))
+    return Word(text, start, end, _confidence(pronounced or pieces), tokens=tuple(pieces))
 
 
 def _confidence(tokens: Sequence[Token]) -> float | None:
