@@ -14,7 +14,7 @@ import pytest
 from parakeet_cli.errors import FfmpegMissing
 from parakeet_cli.settings import BatchSettings, ChunkSettings, DecodingSettings, TranscriptionSettings
 from parakeet_cli.transcript import Transcript
-from parakeet_cli.transcription import pipeline
+from parakeet_cli.transcription import listening
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.media.audio import AudioTrack, Decoding, MediaFile, MediaInfo, decode
 from parakeet_cli.transcription.media.inputs import FileMedia
@@ -135,7 +135,7 @@ def test_the_rest_of_a_recording_that_failed_is_not_decoded(tmp_path: Path, monk
         decodings.append(decode(file, info, track, decoding))
         return decodings[-1]
 
-    monkeypatch.setattr(pipeline, "decode", watched)
+    monkeypatch.setattr(listening, "decode", watched)
     batch = recordings(tmp_path, [["nine"] + ["four"] * 300, ["five"] * 3])
     events = list(Transcriber(BeepRecognizer(refuses=["nine"]), settings(1)).transcribe(batch))
     assert list(transcripts(events)) == [1]
