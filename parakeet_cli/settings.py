@@ -155,7 +155,7 @@ class TranscriptionSettings:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleSettings:
-    """Read by ``server.desk`` and ``server.lifecycle``. Seconds."""
+    """Read by ``server.desk``, ``server.lifecycle`` and ``transcription.engine``. Seconds."""
 
     lazy: bool = True
     """Load the model at the first request, not at the start."""
@@ -170,6 +170,8 @@ class LifecycleSettings:
     """An engine that loads for longer is killed."""
     hang_seconds: float = 120.0
     """A batch that takes longer, and twenty times longer than the longest before, is a hang."""
+    heartbeat_seconds: float = 30.0
+    """An engine that gives no sign of life for longer is killed."""
 
 
 @dataclass(frozen=True, slots=True)

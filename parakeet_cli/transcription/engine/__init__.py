@@ -8,7 +8,7 @@ from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcription.events import Event
 from parakeet_cli.transcription.media.inputs import Media
 
-__all__ = ["Ended", "Engine", "Ready", "StartEngine", "Tell", "Told"]
+__all__ = ["Ended", "Engine", "Ready", "StartEngine", "Tell", "Told", "Wear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,21 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Wear:
+    """How much the engine has done: batches that were encoded, and resident bytes that it has come to."""
+
+    batches: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The engine is gone and tells nothing more. ``error`` says why, or is None if it was asked to end."""
 
     error: ParakeetError | None = None
 
 
-Told = Ready | Event | Ended
+Told = Ready | Event | Wear | Ended
 
 Tell = Callable[[Told], None]
 """Called from a thread of the engine's, in order; must return quickly."""

@@ -1,0 +1,229 @@
+"""The engine's own process, ``python -m parakeet_cli.transcription.engine.host FD``: a recognizer behind a socket.
+
+It ends with its socket, whatever it is doing, so that no engine outlives the server that started it.
+"""
+
+import faulthandler
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from parakeet_cli.errors import EngineError
+from parakeet_cli.settings import RecognizerSettings
+from parakeet_cli.transcription.checkpoints import Checkpoint
+from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.engine import Ended, Ready
+from parakeet_cli.transcription.engine.messages import (
+    Beat,
+    Cancel,
+    Order,
+    Orders,
+    Report,
+    Setup,
+    Transcribe,
+    reports_of,
+)
+from parakeet_cli.transcription.events import Failed, Finished, Recording
+from parakeet_cli.transcription.media.ffmpeg_process import end_all
+from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
+from parakeet_cli.transcription.nemo import load_recognizer
+from parakeet_cli.transcription.pipeline import Transcriber
+from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Recognizer, Row
+
+__all__ = ["Load", "serve"]
+
+_BEAT_SECONDS = 1.0
+_READ_BYTES = 1 << 16
+_MOST_DESCRIPTORS = 16
+"""In one piece of what is received."""
+
+Load = Callable[[Checkpoint, RecognizerSettings], Recognizer]
+
+
+def serve(connection: socket.socket, load: Load = load_recognizer) -> NoReturn:
+    """Load what the first order names, transcribe what the others name, and end the process when the socket closes."""
+    faulthandler.enable()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # meant for the server, which may want to finish first
+    host = _Host(connection, load)
+    threading.Thread(target=host.listen, daemon=True, name="orders").start()
+    host.work()
+
+
+class _Host:
+    def __init__(self, connection: socket.socket, load: Load) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._load = load
+        self._setup: queue.SimpleQueue[Setup] = queue.SimpleQueue()
+        self._recordings: queue.SimpleQueue[Recording] = queue.SimpleQueue()
+        self._descriptors: dict[int, int | None] = {}
+        """Of the recordings that are not over; None for a file that is opened by its path."""
+        self._cancelled: set[int] = set()
+        self._transcriber: Transcriber | None = None
+        self._clock = _Clock()
+
+    def listen(self) -> NoReturn:
+        """In a thread of its own, so that the end of the socket is seen in the middle of a batch."""
+        orders, descriptors = Orders(), deque[int]()
+        while True:
+            try:
+                data, received, _, _ = socket.recv_fds(self._connection, _READ_BYTES, _MOST_DESCRIPTORS)
+            except OSError:
+                data, received = b"", []
+            if not data:
+                _end(0)
+            descriptors.extend(received)
+            for order in orders.feed(data):
+                self._take(order, descriptors)
+
+    def work(self) -> NoReturn:
+        setup = self._setup.get()
+        threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
+        try:
+            loaded = self._load(setup.checkpoint, setup.settings.recognizer)
+            self._transcriber = Transcriber(_Watched(loaded, self._clock), setup.settings)
+            self._send(Ready(loaded.model, loaded.language, str(getattr(loaded, "device", "cpu"))))
+            for event in self._transcriber.transcribe(self._coming()):
+                self._send(event)
+                if isinstance(event, Finished | Failed):
+                    self._forget(event.recording)
+        except EngineError as error:
+            self._send(Ended(error))
+            _end(error.exit_code)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            _end(1)
+        _end(0)
+
+    def _take(self, order: Order, descriptors: deque[int]) -> None:
+        match order:
+            case Setup():
+                self._setup.put(order)
+            case Transcribe(number=number):
+                self._recordings.put(Recording(number, self._media(order, descriptors)))
+            case Cancel(number=number) if number in self._descriptors:
+                self._cancelled.add(number)  # before the look at the transcriber, which comes before it looks at this
+                if self._transcriber:
+                    self._transcriber.cancel(number)
+
+    def _media(self, order: Transcribe, descriptors: deque[int]) -> Media:
+        if order.path is not None:
+            self._descriptors[order.number] = None
+            return FileMedia(order.path)
+        descriptor = self._descriptors[order.number] = _opened_anew(descriptors.popleft())
+        return DescriptorMedia(descriptor, order.name)
+
+    def _coming(self) -> Iterator[Recording]:
+        while True:
+            recording = self._recordings.get()
+            if recording.number in self._cancelled:
+                self._forget(recording.number)
+            else:
+                yield recording
+
+    def _forget(self, number: int) -> None:
+        self._cancelled.discard(number)
+        if (descriptor := self._descriptors.pop(number, None)) is not None:
+            os.close(descriptor)
+
+    def _beat(self) -> None:
+        while True:
+            self._send(self._clock.beat())
+            time.sleep(_BEAT_SECONDS)
+
+    def _send(self, report: Report) -> None:
+        with self._sending:
+            for message in reports_of(report):
+                try:
+                    self._connection.sendall(message)
+                except OSError:
+                    _end(0)
+
+
+class _Clock:
+    """How long the recognizer's calls take. One thread marks them, another reads."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self._since: float | None = None
+        self._longest = 0.0
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._since is not None
+        self._longest = max(self._longest, time.monotonic() - self._since)
+        self._since = None
+
+    def beat(self) -> Beat:
+        since = self._since
+        return Beat(0.0 if since is None else time.monotonic() - since, self._longest, self.batches, _resident_bytes())
+
+
+class _Watched:
+    """A recognizer whose calls are timed."""
+
+    def __init__(self, recognizer: Recognizer, clock: _Clock) -> None:
+        self._recognizer = recognizer
+        self._clock = clock
+        self.model = recognizer.model
+        self.language = recognizer.language
+        self.frame_samples = recognizer.frame_samples
+
+    def chunks_a_batch(self, window_seconds: float) -> int:
+        return self._recognizer.chunks_a_batch(window_seconds)
+
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        self._clock.batches += 1
+        with self._clock:
+            return self._recognizer.encode(chunks, exactly=exactly)
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        with self._clock:
+            return self._recognizer.decode(rows)
+
+    def pack(self, state: DecoderState) -> bytes:
+        return self._recognizer.pack(state)
+
+    def unpack(self, packed: bytes) -> DecoderState:
+        return self._recognizer.unpack(packed)
+
+
+def _opened_anew(descriptor: int) -> int:
+    """The same file with an offset of its own: another engine may have been reading it, and the server may still be."""
+    with suppress(OSError):  # no /proc
+        anew = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+        os.close(descriptor)
+        return anew
+    return descriptor
+
+
+def _resident_bytes() -> int:
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _end(code: int) -> NoReturn:
+    """At once: a batch may be under way, and unloading torch would take seconds."""
+    end_all()
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
