@@ -45,6 +45,7 @@ _BEAT_SECONDS = 1.0
 _READ_BYTES = 1 << 16
 _MOST_DESCRIPTORS = 16
 """In one piece of what is received."""
+_NONE = -1
 
 Load = Callable[[Checkpoint, RecognizerSettings], Recognizer]
 
@@ -66,9 +67,10 @@ class _Host:
         self._load = load
         self._setup: queue.SimpleQueue[Setup] = queue.SimpleQueue()
         self._recordings: queue.SimpleQueue[Recording] = queue.SimpleQueue()
-        self._descriptors: dict[int, int | None] = {}
-        """Of the recordings that are not over; None for a file that is opened by its path."""
-        self._cancelled: set[int] = set()
+        self._waiting: set[int] = set()
+        """Numbers of the recordings that are not drawn yet; whoever takes one out of it decides what becomes of it."""
+        self._descriptors: dict[int, int] = {}
+        """Of the recordings that are not over; for a file that is opened by its path, ``_NONE``."""
         self._transcriber: Transcriber | None = None
         self._clock = _Clock()
 
@@ -110,30 +112,32 @@ class _Host:
             case Setup():
                 self._setup.put(order)
             case Transcribe(number=number):
-                self._recordings.put(Recording(number, self._media(order, descriptors)))
+                self._descriptors[number] = _NONE if order.path else descriptors.popleft()
+                self._waiting.add(number)
+                self._recordings.put(Recording(number, self._media(order)))
             case Cancel(number=number) if number in self._descriptors:
-                self._cancelled.add(number)  # before the look at the transcriber, which comes before it looks at this
-                if self._transcriber:
+                if not self._take_out(number) and self._transcriber:
                     self._transcriber.cancel(number)
+                self._forget(number)
 
-    def _media(self, order: Transcribe, descriptors: deque[int]) -> Media:
-        if order.path is not None:
-            self._descriptors[order.number] = None
-            return FileMedia(order.path)
-        descriptor = self._descriptors[order.number] = _opened_anew(descriptors.popleft())
-        return DescriptorMedia(descriptor, order.name)
+    def _media(self, order: Transcribe) -> Media:
+        return FileMedia(order.path) if order.path else DescriptorMedia(self._descriptors[order.number], order.name)
 
     def _coming(self) -> Iterator[Recording]:
         while True:
             recording = self._recordings.get()
-            if recording.number in self._cancelled:
-                self._forget(recording.number)
-            else:
+            if self._take_out(recording.number):
                 yield recording
 
+    def _take_out(self, number: int) -> bool:
+        try:
+            self._waiting.remove(number)
+        except KeyError:
+            return False
+        return True
+
     def _forget(self, number: int) -> None:
-        self._cancelled.discard(number)
-        if (descriptor := self._descriptors.pop(number, None)) is not None:
+        if (descriptor := self._descriptors.pop(number, _NONE)) != _NONE:
             os.close(descriptor)
 
     def _beat(self) -> None:
@@ -198,15 +202,6 @@ class _Watched:
 
     def unpack(self, packed: bytes) -> DecoderState:
         return self._recognizer.unpack(packed)
-
-
-def _opened_anew(descriptor: int) -> int:
-    """The same file with an offset of its own: another engine may have been reading it, and the server may still be."""
-    with suppress(OSError):  # no /proc
-        anew = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
-        os.close(descriptor)
-        return anew
-    return descriptor
 
 
 def _resident_bytes() -> int:

@@ -6,7 +6,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -81,7 +81,11 @@ def open_media(
                     _copy_stdin(spool, interruption)
                 yield _media_file(spool.fileno(), "standard input", interruption)
         case DescriptorMedia(descriptor=descriptor, name=name):
-            yield _media_file(descriptor, display(name), interruption)
+            own = _open_anew(descriptor, display(name))
+            try:
+                yield _media_file(own, display(name), interruption)
+            finally:
+                os.close(own)
 
 
 def spool_folder() -> Path:
@@ -107,6 +111,16 @@ def _open_file(path: Path) -> int:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnreadableMedia(f"{name} cannot be opened ({reason}); check its permissions.") from error
+
+
+def _open_anew(descriptor: int, name: str) -> int:
+    """With an offset of its own, where there is /proc: others may read the same file, or close this descriptor."""
+    with suppress(OSError):
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.dup(descriptor)
+    except OSError as error:
+        raise UnreadableMedia(f"{name} is closed already ({error.strerror}); send it again.") from error
 
 
 def _media_file(descriptor: int, name: str, interruption: Interruption) -> MediaFile:

@@ -1,0 +1,97 @@
+"""Who is in the engine, and what becomes of them when it dies under them."""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+
+from parakeet_cli.errors import EngineFailed, ParakeetError
+from parakeet_cli.server.row import Row
+from parakeet_cli.server.work import Work
+
+__all__ = ["Places"]
+
+_SUSPECT = 2
+"""Crashes after which a recording runs alone."""
+_CAUSE = 3
+_HALF = 0.5
+
+
+class Places:
+    """The recordings that the engine works on, and those that have lost one engine and come first at the next.
+
+    Each gets a second engine, silently. What two engines have died under runs alone then, so that a third that dies
+    shows the cause, and the others, which only shared their batches with it, are finished. Not safe for threads.
+    """
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self._running: dict[int, Work] = {}
+        self._again: deque[Work] = deque()
+
+    def __len__(self) -> int:
+        return len(self._running) + len(self._again)
+
+    def __iter__(self) -> Iterator[Work]:
+        yield from self._running.values()
+        yield from self._again
+
+    @property
+    def is_busy(self) -> bool:
+        """The engine has work."""
+        return bool(self._running)
+
+    def running(self, number: int) -> Work | None:
+        return self._running.get(number)
+
+    def take(self) -> Work | None:
+        """Who may go into the engine now; it counts as running from here on."""
+        work = self._next()
+        if work:
+            self._running[work.number] = work
+        return work
+
+    def remove(self, work: Work) -> None:
+        self._running.pop(work.number, None)
+        if work in self._again:
+            self._again.remove(work)
+
+    def crash(self, error: ParakeetError) -> list[tuple[Work, ParakeetError]]:
+        """The engine died of ``error``: those that are given up, and why. The others will run again."""
+        lost = list(self._running.values())
+        self._running.clear()
+        given_up = []
+        for work in lost:
+            work.crashes += 1
+            if reason := _reason(work, error, is_alone=len(lost) == 1):
+                given_up.append((work, reason))
+            else:
+                work.begin_again()
+                self._again.append(work)
+        return given_up
+
+    def _next(self) -> Work | None:
+        if any(map(_is_suspect, self._running.values())):
+            return None
+        suspects = [work for work in self._again if _is_suspect(work)]
+        if suspects and self._running:
+            return None
+        if suspects:
+            # The shortest first: all others wait meanwhile.
+            work = min(suspects, key=lambda suspect: suspect.view.duration or math.inf)
+            self._again.remove(work)
+            return work
+        return self._again.popleft() if self._again else self._row.take(self._running.values())
+
+
+def _is_suspect(work: Work) -> bool:
+    return work.crashes >= _SUSPECT
+
+
+def _reason(work: Work, error: ParakeetError, *, is_alone: bool) -> ParakeetError | None:
+    if not isinstance(error, EngineFailed):
+        return error  # another engine would meet it again
+    if work.crashes >= _CAUSE or (is_alone and _is_suspect(work)):
+        return EngineFailed("The engine died each time it worked on this recording; check that others play it.")
+    if not work.is_job and work.view.seconds > _HALF * (work.view.duration or math.inf):
+        return error
+    return None
