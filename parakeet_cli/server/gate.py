@@ -29,6 +29,8 @@ from parakeet_cli.settings import ServerSettings
 __all__ = ["Answered", "GateServer"]
 
 _LARGEST_HEAD = 32 << 10
+_NO_LIMIT = 1 << 62
+"""Bytes; the parser has ours, and asks for the key first."""
 _QUICK_THREADS = 2
 _CLIENT_LEFT = 499
 """In the log only: nobody got a status."""
@@ -239,7 +241,10 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self._refuse_slow()
 
     def readable(self) -> bool:
-        return self._lingers_since is not None or bool(super().readable())
+        """After a refusal nothing is read before the refusal is sent, not even that the other side has closed."""
+        if self._was_refused:
+            return self._lingers_since is not None
+        return bool(super().readable())
 
     def handle_read(self) -> None:
         if self._lingers_since is None:
@@ -300,7 +305,7 @@ def _adjustments(listener: socket.socket, settings: ServerSettings) -> Adjustmen
         channel_timeout=front.idle_seconds,
         cleanup_interval=1,
         max_request_header_size=_LARGEST_HEAD,
-        max_request_body_size=4 * settings.uploads.max_bytes + (64 << 20),  # ours is met first
+        max_request_body_size=_NO_LIMIT,
         channel_request_lookahead=1,  # so that the loop sees a client leave while it is answered
         asyncore_use_poll=True,
         ident=None,

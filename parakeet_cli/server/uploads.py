@@ -212,7 +212,8 @@ class _FormParser(FormDataParser):
 class _PartParser(MultiPartParser):
     def get_part_charset(self, headers: Headers) -> str:
         """Called with each field that is no file: a line break in a file's name makes it one, with half a header."""
-        if not all(_TOKEN.fullmatch(name) for name, _ in headers):
+        quotes = headers["Content-Disposition"].replace(r"\"", "").count('"')
+        if quotes % 2 or not all(_TOKEN.fullmatch(name) for name, _ in headers):
             raise ValueError("a malformed header")
         return super().get_part_charset(headers)
 

@@ -56,6 +56,8 @@ def application(
     return create_app(services)
 
 
-def ask(client: FlaskClient, route: str = ROUTE, file: bytes = SPEECH, name: str = "file", **fields: Any) -> TestResponse:
+def ask(
+    client: FlaskClient, route: str = ROUTE, file: bytes = SPEECH, name: str = "file", **fields: Any
+) -> TestResponse:
     """Send the file in a form, as most clients do."""
     return client.post(route, data={**fields, name: (io.BytesIO(file), "speech.wav")}, buffered=True)

@@ -33,9 +33,7 @@ def document(transcript: Transcript, form: Format, **fields: Any) -> dict[str, A
 GOLDEN = {
     Format.JSON: '{"text":"Héllo 世界. A<b> -->","usage":{"type":"duration","seconds":61}}',
     Format.TEXT: "Héllo 世界. A<b> -->\n",
-    Format.SRT: (
-        "1\n00:00:00,080 --> 00:00:01,260\nHéllo 世界.\n\n2\n00:01:00,000 --> 00:01:01,000\nA<b> ->\n\n\n"
-    ),
+    Format.SRT: ("1\n00:00:00,080 --> 00:00:01,260\nHéllo 世界.\n\n2\n00:01:00,000 --> 00:01:01,000\nA<b> ->\n\n\n"),
     Format.VTT: (
         "WEBVTT\n\n00:00:00.080 --> 00:00:01.260\nHéllo 世界.\n\n00:01:00.000 --> 00:01:01.000\nA&lt;b&gt; -&gt;\n\n"
     ),

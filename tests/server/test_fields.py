@@ -84,7 +84,8 @@ def test_json_values_are_what_their_texts_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "items", [[("vad[type]", "server_vad"), ("vad[threshold]", "0.4")], [("vad", '{"type":"server_vad","threshold":0.4}')]]
+    "items",
+    [[("vad[type]", "server_vad"), ("vad[threshold]", "0.4")], [("vad", '{"type":"server_vad","threshold":0.4}')]],
 )
 def test_an_object_comes_in_brackets_or_as_json(items: list[tuple[str, str]]) -> None:
     assert Fields(items).keyed("vad") == {"type": "server_vad", "threshold": "0.4"}

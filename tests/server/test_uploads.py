@@ -99,6 +99,7 @@ def test_a_prefix_stands_before_the_bytes_and_knows_their_number(client: FlaskCl
         {"boundary": "é"},
         {"part": _part(b'name="file"; filename="a\r\nb.mp3"')},
         {"part": _part(b'name="file"; filename="a\nb.mp3"')},
+        {"part": _part(b'name="file"; filename="a\r\nX-Evil: b.mp3"')},
         {"part": _part(b'name="file"; filename="\xff\xfe.mp3"')},
         {"part": b"\r\n\r\nno headers"},
     ],

@@ -1,0 +1,50 @@
+"""Servers for the tests: real processes, with the engine that hears beeps."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.server.asking import SPEECH
+from tests.server.processes import RunningServer, running
+
+KEY = "sk-key-of-the-tests-0123456789"
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One for all tests that leave it as it was; no key."""
+    with running(tmp_path_factory.mktemp("shared"), sound=SPEECH) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: RunningServer) -> Iterator[RunningServer]:
+    """The shared one; descriptors, threads and files must be as before when the test is over."""
+    yield shared_server
+    shared_server.assert_back_to_base()
+
+
+@pytest.fixture(scope="session")
+def shared_locked_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(tmp_path_factory.mktemp("locked"), "--api-key", KEY, "--max-upload", "1M", sound=SPEECH) as server:
+        yield server
+
+
+@pytest.fixture
+def locked_server(shared_locked_server: RunningServer) -> Iterator[RunningServer]:
+    """One that wants ``KEY`` and takes 1 MiB; it must be as before when the test is over."""
+    yield shared_locked_server
+    shared_locked_server.assert_back_to_base()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """``start_server(*options, sound=…, **environment)``: as ``processes.running``, stopped at the end."""
+    with ExitStack() as servers:
+
+        def start(*options: str, **more: object) -> RunningServer:
+            return servers.enter_context(running(tmp_path, *options, **more))  # type: ignore[arg-type]
+
+        yield start
