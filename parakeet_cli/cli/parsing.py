@@ -7,7 +7,15 @@ import typer
 
 from parakeet_cli.settings import ChunkSettings
 
-__all__ = ["chunk_length", "parse_batch_size", "parse_limit", "parse_silence", "parse_size", "parse_time", "parse_track"]
+__all__ = [
+    "chunk_length",
+    "parse_batch_size",
+    "parse_limit",
+    "parse_silence",
+    "parse_size",
+    "parse_time",
+    "parse_track",
+]
 
 
 def parse_track(text: str | None) -> int | str | None:

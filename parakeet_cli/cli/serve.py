@@ -56,7 +56,8 @@ def serve(
     from parakeet_cli.cli.serve_run import run
 
     uploads = UploadSettings(
-        max_bytes=parse_size(max_upload, "--max-upload"), max_seconds=parse_limit(max_duration, "--max-duration", "none")
+        max_bytes=parse_size(max_upload, "--max-upload"),
+        max_seconds=parse_limit(max_duration, "--max-duration", "none"),
     )
     settings = ServerSettings(
         host=host,
@@ -108,7 +109,9 @@ def _origin(text: str) -> str:
     """An asterisk would open the API to every page that somebody on this machine or network looks at."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise typer.BadParameter(f"{text!r} is no origin; write it as in https://app.example.", param_hint="--cors-origin")
+        raise typer.BadParameter(
+            f"{text!r} is no origin; write it as in https://app.example.", param_hint="--cors-origin"
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -25,17 +25,15 @@ def run(settings: ServerSettings, model: str, transcription: TranscriptionSettin
     """
     if not settings.keys and not settings.insecure_no_auth and not is_loopback(settings.host):
         raise typer.BadParameter(
-            f"{settings.host} can be reached from other machines: set a key (PARAKEET_API_KEY), or say that anybody may "
-            "use this server with --insecure-no-auth.",
+            f"{settings.host} can be reached from other machines: set a key (PARAKEET_API_KEY), or say with "
+            "--insecure-no-auth that anybody may use this server.",
             param_hint="--host",
         )
     find_ffmpeg()
     with DownloadBar(model) as bar:
         checkpoint = find(model, watcher=bar)
     set_up_logs(as_json=as_json)
-    start_engine = partial(
-        EngineProcess, checkpoint=checkpoint, settings=transcription, lifecycle=settings.lifecycle
-    )
-    with running_server(settings, checkpoint, start_engine) as server, interruptible(server.end):
+    start_engine = partial(EngineProcess, checkpoint=checkpoint, settings=transcription, lifecycle=settings.lifecycle)
+    with running_server(settings, checkpoint, start_engine) as server, interruptible(server.end, server.abandon):
         server.serve()
     return 0

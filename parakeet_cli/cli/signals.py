@@ -32,15 +32,15 @@ class Interruption:
 
 
 @contextmanager
-def interruptible(stop: Callable[[], None]) -> Iterator[Interruption]:
-    """Within, a signal calls ``stop`` (which must be safe in a handler); one more ends the process at once."""
+def interruptible(stop: Callable[[], None], leave: Callable[[], None] = end_all) -> Iterator[Interruption]:
+    """Within, a signal calls ``stop``; one more ``leave``, and ends the process. Both must be safe in a handler."""
     interruption = Interruption()
 
     def handle(signum: int, _frame: FrameType | None) -> None:
         if interruption.signum is not None:
             if sys.stderr.isatty():
                 os.write(sys.stderr.fileno(), _SHOW_CURSOR)
-            end_all()
+            leave()
             os._exit(interruption.exit_code or 1)
         interruption.signum = signum
         stop()

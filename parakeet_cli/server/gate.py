@@ -214,7 +214,6 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     task_class = _Task
     error_task_class = _ErrorTask
     request: Any
-    will_close: bool
     _lingers_since: float | None = None
     _was_refused = False
 
@@ -231,12 +230,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return result
 
     def check_pace(self) -> None:
-        """Called in the loop: end what takes too long."""
-        now, front = time.monotonic(), self.server.front
+        """Called in the loop: end what takes too long. A socket that nobody reads is never ready to be closed."""
+        front = self.server.front
         if self._lingers_since is not None:
-            self.will_close |= now - self._lingers_since > front.linger_seconds
+            if time.monotonic() - self._lingers_since > front.linger_seconds:
+                self.abandon()
         elif self.total_outbufs_len and time.time() - self.last_activity > front.idle_seconds:
-            self.will_close = True  # nobody reads the answer
+            self.abandon()
         elif self.request is not None and self.request.is_too_slow(front):
             self._refuse_slow()
 

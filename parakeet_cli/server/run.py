@@ -2,11 +2,13 @@
 
 import errno
 import resource
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from parakeet_cli.errors import AddressUnavailable
 from parakeet_cli.output.presets import PRESETS
@@ -23,6 +25,7 @@ from parakeet_cli.server.spool import Spool, boot_folder
 from parakeet_cli.settings import ReviewSettings, ServerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.engine import StartEngine
+from parakeet_cli.transcription.media.ffmpeg_process import end_all
 
 __all__ = ["Server", "running_server"]
 
@@ -37,17 +40,20 @@ def running_server(settings: ServerSettings, checkpoint: Checkpoint, start_engin
 
     Raises ``AddressUnavailable`` where it cannot listen, and what making the spool raises.
     """
-    with boot_folder(), _listen(settings.host, settings.port) as listener:
+    with boot_folder() as folder, closing(_bind(settings.host, settings.port)) as listener:
         _take_descriptors()
         desk = Desk(start_engine, settings.lifecycle)
         with closing(desk):
-            yield Server(settings, checkpoint, desk, listener)
+            yield Server(settings, checkpoint, desk, listener, folder)
 
 
 class Server:
-    def __init__(self, settings: ServerSettings, checkpoint: Checkpoint, desk: Desk, listener: socket.socket) -> None:
+    def __init__(
+        self, settings: ServerSettings, checkpoint: Checkpoint, desk: Desk, listener: socket.socket, folder: Path
+    ) -> None:
         self._settings = settings
         self._desk = desk
+        self._folder = folder
         self._model = checkpoint.name
         metrics = Metrics(desk.pulse)
         desk.watch(metrics.ended)
@@ -91,6 +97,11 @@ class Server:
         """Take nothing more, answer what is there, then end ``serve``; safe in a handler of signals."""
         self._gate.ask_to_end()
 
+    def abandon(self) -> None:
+        """Remove what the process would leave if it ended now; engines and ffmpeg end by themselves or by this."""
+        end_all()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def _begin_to_drain(self) -> None:
         threading.Thread(target=self._drain, name="drain", daemon=True).start()
 
@@ -112,12 +123,6 @@ class Server:
             self._desk.close()
             self._gate.wait_for_answers(_SECONDS_TO_ANSWER)
         self._gate.stop()
-
-
-@contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    with closing(_bind(host, port)) as listener:
-        yield listener
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -10,12 +10,13 @@ from tests.server.asking import SPEECH
 from tests.server.processes import RunningServer, running
 
 KEY = "sk-key-of-the-tests-0123456789"
+PAGE = "https://app.example"
 
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One for all tests that leave it as it was; no key."""
-    with running(tmp_path_factory.mktemp("shared"), sound=SPEECH) as server:
+    """One for all tests that leave it as it was; no key, and one foreign page that may use it."""
+    with running(tmp_path_factory.mktemp("shared"), "--cors-origin", f"{PAGE}/", sound=SPEECH) as server:
         yield server
 
 

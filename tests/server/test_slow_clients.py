@@ -1,0 +1,239 @@
+"""Clients that drip, stop, leave or do not read (rows S05, S08, S09, S23, S25), with the deadlines made short."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from flask import Flask, Response
+
+from parakeet_cli.server.admission import Admission, Kind
+from parakeet_cli.server.app import create_app
+from parakeet_cli.server.gate import Answered, GateServer
+from parakeet_cli.server.spool import Spool
+from parakeet_cli.settings import FrontSettings, LifecycleSettings, ServerSettings, UploadSettings
+from tests.server.applications import services_for
+from tests.server.asking import SPEECH
+from tests.server.processes import form, until
+
+FRONT = FrontSettings(
+    header_seconds=1.0, grace_seconds=1.0, bytes_a_second=1000.0, idle_seconds=2, linger_seconds=1.0, spare_threads=2
+)
+SETTINGS = ServerSettings(
+    lifecycle=LifecycleSettings(concurrency=1, waiting=1),
+    uploads=UploadSettings(max_bytes=4 << 20, spool_bytes=8 << 20, free_bytes=0),
+    front=FRONT,
+)
+BODY, KIND = form(SPEECH)
+HEAD = f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n".encode()
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@dataclass
+class Front:
+    """A gate in a thread of the tests' own process."""
+
+    server: GateServer
+    admission: Admission
+    spool: Spool
+    app: Flask
+    gate: threading.Event
+    """Until it is set, ``POST /v1/wait`` does not answer."""
+    answered: list[Answered] = field(default_factory=list)
+
+    def connect(self, data: bytes = b"") -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.server.effective_port), timeout=15)
+        connection.sendall(data)
+        return connection
+
+    def ask(self, data: bytes) -> bytes:
+        with self.connect(data) as connection:
+            return read_all(connection)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while block := connection.recv(65_536):
+            received += block
+    return received
+
+
+@pytest.fixture
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    yield from _run(tmp_path, monkeypatch, SETTINGS)
+
+
+def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: ServerSettings) -> Iterator[Front]:
+    monkeypatch.setenv("PARAKEET_SPOOL", str(tmp_path))
+    services = services_for(settings)
+    app = create_app(services)
+    gate = threading.Event()
+
+    def wait() -> Response:
+        gate.wait(20)
+        return Response("done")
+
+    def pour() -> Response:
+        return Response((b"x" * 65_536 for _ in range(2000)), content_type="text/plain")
+
+    app.add_url_rule("/v1/wait", view_func=wait, methods=["GET", "POST"])
+    app.add_url_rule("/v1/pour", view_func=pour, methods=["GET"])
+    spool = Spool(settings.uploads)
+    admission = Admission(app, services, spool)
+    answered: list[Answered] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = GateServer(app, listener, admission, settings, answered.append)
+        thread = threading.Thread(target=server.serve, args=(lambda: None,))
+        thread.start()
+        yield Front(server, admission, spool, app, gate, answered)
+        gate.set()
+        until(lambda: admission.tickets.taken(Kind.RECORDING) == 0, "all tickets are back")
+        until(lambda: spool.reserved == 0, "the whole spool is back", lambda: spool.reserved)
+        server.stop()
+        thread.join(10)
+        server.close()
+    services.desk.close()
+
+
+def test_headers_that_drip_are_cut_off(front: Front) -> None:
+    began = time.monotonic()
+    with front.connect(b"GET /health HTTP/1.1\r\n") as connection:
+        _drip(connection, b"X: y\r\n", seconds=6)
+        answer = read_all(connection)
+    assert 1.0 < time.monotonic() - began < 6
+    assert answer.startswith(b"HTTP/1.0 408 ") and b'"error"' in answer
+
+
+def test_line_ends_that_are_no_line_ends_are_cut_off(front: Front) -> None:
+    assert front.ask(b"GET /health HTTP/1.1\nHost: localhost\n\n")[9:12] in (b"400", b"408")
+
+
+def test_a_body_that_drips_is_cut_off_and_leaves_no_byte(front: Front) -> None:
+    with front.connect(HEAD + b"Content-Length: 3000000\r\n\r\n") as connection:
+        until(lambda: front.spool.reserved == 6_000_000, "room for it and its copy is kept")
+        _drip(connection, b"x" * 10, seconds=6)
+        assert read_all(connection).startswith(b"HTTP/1.1 408 ")
+    until(lambda: front.spool.reserved == 0, "the room is given back")
+
+
+def test_a_body_that_comes_fast_enough_may_take_its_time(front: Front) -> None:
+    with front.connect(HEAD + f"Content-Length: {len(BODY)}\r\nConnection: close\r\n\r\n".encode()) as connection:
+        for start in range(0, len(BODY), 4000):
+            connection.sendall(BODY[start : start + 4000])
+            time.sleep(0.25)
+        assert b"one two three" in read_all(connection)
+
+
+def test_ninety_that_drip_hinder_nobody(front: Front) -> None:
+    heads = [front.connect(b"GET /health HTTP/1.1\r\n") for _ in range(45)]
+    bodies = [front.connect(HEAD + b"Content-Length: 30000\r\n\r\nx") for _ in range(45)]
+    began = time.monotonic()
+    assert front.ask(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").startswith(
+        b"HTTP/1.1 200"
+    )
+    assert time.monotonic() - began < 1
+    whole = HEAD + f"Content-Length: {len(BODY)}\r\nConnection: close\r\n\r\n".encode() + BODY
+    assert b"one two three" in front.ask(whole)
+    for connection in heads + bodies:
+        assert b" 408 " in read_all(connection)
+        connection.close()
+
+
+def test_health_answers_while_every_thread_is_busy(front: Front) -> None:
+    waiting = [
+        front.connect(b"POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n") for _ in range(2)
+    ]
+    until(lambda: front.admission.tickets.taken(Kind.RECORDING) == 2, "both are let in")
+    short = [front.connect(b"GET /v1/wait HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(60)]
+    until(lambda: len(front.server.task_dispatcher.queue) > 0, "no thread is free")
+    times = []
+    for path in (b"/health", b"/health/live", b"/readyz", b"/metrics"):
+        began = time.monotonic()
+        answer = front.ask(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+        times.append(time.monotonic() - began)
+    assert sorted(times)[1] < 0.05  # others may meet a busy machine
+    front.gate.set()
+    for connection in waiting + short:
+        connection.close()
+
+
+def test_who_does_not_read_the_answer_is_dropped_and_its_thread_free(front: Front) -> None:
+    with front.connect(b"GET /v1/pour HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        until(lambda: any(each.path == "/v1/pour" for each in front.answered), "its thread gives up")
+        (report,) = (each for each in front.answered if each.path == "/v1/pour")
+        assert report.status == 499
+
+
+def test_a_full_house_is_told_before_the_body(front: Front) -> None:
+    waiting = [
+        front.connect(b"POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n") for _ in range(2)
+    ]
+    until(lambda: front.admission.tickets.taken(Kind.RECORDING) == 2, "both are let in")
+    answer = front.ask(HEAD + b"Content-Length: 3000000\r\nExpect: 100-continue\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b'"code": "server_is_overloaded"' in answer and b"\r\nRetry-After: " in answer
+    assert front.answered[-1].received == 0
+    front.gate.set()
+    for connection in waiting:
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        connection.close()
+
+
+def test_a_house_that_fills_up_meanwhile_is_told_after_the_body(front: Front) -> None:
+    with front.connect(HEAD + f"Content-Length: {len(BODY)}\r\n\r\n".encode()) as late:
+        until(lambda: front.spool.reserved > 0, "its headers are read")
+        waiting = [
+            front.connect(b"POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n") for _ in range(2)
+        ]
+        until(lambda: front.admission.tickets.taken(Kind.RECORDING) == 2, "both are let in")
+        late.sendall(BODY)
+        assert read_all(late).startswith(b"HTTP/1.1 503 ")
+    front.gate.set()
+    for connection in waiting:
+        connection.close()
+
+
+def test_uploads_under_way_share_a_quota(front: Front) -> None:
+    with front.connect(HEAD + b"Content-Length: 3000000\r\n\r\n"):
+        until(lambda: front.spool.reserved == 6_000_000, "room is kept")
+        refused = front.ask(HEAD + b"Content-Length: 3000000\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 507 ") and b"insufficient_storage" in refused
+        chunks = b"".join(b"10000\r\n" + b"x" * 65_536 + b"\r\n" for _ in range(40))
+        assert front.ask(CHUNKED + chunks).startswith(b"HTTP/1.1 507 ")
+
+
+def test_who_leaves_during_the_upload_leaves_nothing(front: Front) -> None:
+    connections = [front.connect(HEAD + b"Content-Length: 600000\r\n\r\n" + b"x" * 590_000) for _ in range(5)]
+    until(lambda: front.spool.reserved == 6_000_000, "room is kept")
+    for connection in connections:
+        connection.close()
+    until(lambda: front.spool.reserved == 0, "the room is given back", seconds=2)
+    assert front.answered == []
+
+
+def test_a_disk_that_is_nearly_full_takes_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(SETTINGS, uploads=replace(SETTINGS.uploads, free_bytes=1 << 60))
+    for front in _run(tmp_path, monkeypatch, settings):
+        answer = front.ask(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 507 ")
+        assert front.ask(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[9:12] == b"503"
+        assert front.ask(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[9:12] == b"200"
+
+
+def _drip(connection: socket.socket, data: bytes, seconds: float) -> None:
+    """Until the other side has something to say."""
+    end = time.monotonic() + seconds
+    connection.settimeout(0.2)
+    while time.monotonic() < end:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(data)
+        with contextlib.suppress(TimeoutError):
+            connection.recv(1, socket.MSG_PEEK)
+            break
+    connection.settimeout(15)
