@@ -48,15 +48,8 @@ def test_every_option_reaches_the_settings(settings: Any, tmp_path: Path) -> Non
     (tmp_path / "keys").write_text("third\n")
     server, model, transcription = settings(
         *("--host", "0.0.0.0", "--port", "80", "--api-key", "first", "--api-key", "second"),
-        *(
-            "--api-keys-file",
-            str(tmp_path / "keys"),
-            "--insecure-no-auth",
-            "--allow-host",
-            "a.lan",
-            "--allow-host",
-            "b",
-        ),
+        *("--api-keys-file", str(tmp_path / "keys"), "--insecure-no-auth"),
+        *("--allow-host", "a.lan", "--allow-host", "b"),
         *("--cors-origin", "https://app.example/", "--strict-models", "--max-upload", "1.5M", "--max-duration", "none"),
         *("--concurrency", "2", "--queue", "3", "--idle-timeout", "0", "--eager", "--drain", "5", "--keep", "1:00:00"),
         *("--model", "demo", "--chunk-seconds", "20", "--no-audit"),
