@@ -1,0 +1,253 @@
+"""What is known of jobs, in a SQLite file that outlives the server."""
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from parakeet_cli.display import display
+from parakeet_cli.errors import DiskFull, OutputUnwritable
+from parakeet_cli.output.writers.cleaning import encodable
+from parakeet_cli.server.desk import State
+from parakeet_cli.server.job_transcripts import pack, unpack
+from parakeet_cli.transcript import Transcript
+
+__all__ = ["Job", "JobStore"]
+
+_LOG = logging.getLogger(__name__)
+
+_APPLICATION = 0x506B4A62
+"""Tells our files from those of others; SQLite keeps it in the file's header."""
+_SCHEMA_VERSION = 1
+_SCHEMA = f"""
+PRAGMA auto_vacuum = FULL;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_SCHEMA_VERSION};
+CREATE TABLE IF NOT EXISTS jobs (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    created REAL NOT NULL,
+    filename TEXT NOT NULL,
+    "order" TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    starts INTEGER NOT NULL,
+    duration REAL,
+    finished REAL,
+    expires REAL,
+    error TEXT,                 -- JSON
+    text TEXT
+);
+CREATE TABLE IF NOT EXISTS transcripts (
+    name TEXT PRIMARY KEY REFERENCES jobs (name) ON DELETE CASCADE,
+    transcript BLOB NOT NULL,   -- as job_transcripts packs it
+    tokens BLOB
+);
+"""
+_COLUMNS = 'name, holder, created, filename, "order", size, state, starts, duration, finished, expires, error, text'
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recording that somebody will ask for later. Moments are Unix seconds, lengths seconds."""
+
+    name: str
+    """SHA-256 of its id, as hex: what is on the disk lets nobody ask for the job."""
+    holder: str
+    """Whose it is: the hash of a key, or nothing where there are no keys."""
+    created: float
+    filename: str
+    """The client's, for people; never a path of ours."""
+    order: str
+    """What was asked for, as JSON."""
+    size: int
+    """Bytes of the recording."""
+    state: State = State.QUEUED
+    starts: int = 0
+    """How often it was begun without an end to it: each but the last ended with the server's process."""
+    duration: float | None = None
+    finished: float | None = None
+    expires: float | None = None
+    error: dict[str, str | None] | None = None
+    text: str | None = None
+
+
+class JobStore:
+    """Usable from any thread; each method is one transaction, on the disk when it returns.
+
+    A torn file, or one of another program, is set aside when it is found, and all jobs with it.
+
+    All methods raise ``DiskFull`` or ``OutputUnwritable`` where the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = self._open()
+
+    def add(self, job: Job) -> None:
+        values = (job.name, job.holder, job.created, job.filename, job.order, job.size, job.state, job.duration)
+        self._run(
+            lambda database: database.execute(
+                'INSERT INTO jobs (name, holder, created, filename, "order", size, state, starts, duration)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+                values,
+            )
+        )
+
+    def get(self, name: str) -> Job | None:
+        query = f"SELECT {_COLUMNS} FROM jobs WHERE name = ?"
+        row = self._run(lambda database: database.execute(query, (name,)).fetchone())
+        return None if row is None else _job(row)
+
+    def unfinished(self) -> list[Job]:
+        """In the order in which they came."""
+        query = f"SELECT {_COLUMNS} FROM jobs WHERE finished IS NULL ORDER BY created, rowid"
+        return [_job(row) for row in self._run(lambda database: database.execute(query).fetchall())]
+
+    def begin(self, name: str) -> None:
+        self._update("state = ?, starts = starts + 1", (State.RUNNING,), name)
+
+    def put_back(self, name: str) -> None:
+        """It was begun, and will begin again, for no fault of its own."""
+        self._update("state = ?, starts = 0", (State.QUEUED,), name)
+
+    def finish(
+        self, name: str, transcript: Transcript, *, with_tokens: bool, finished: float, expires: float | None
+    ) -> None:
+        packed, tokens = pack(transcript, with_tokens=with_tokens)
+        fields = (State.FINISHED, transcript.duration, finished, expires, encodable(transcript.text), name)
+
+        def write(database: sqlite3.Connection) -> None:
+            changed = database.execute(
+                "UPDATE jobs SET state = ?, duration = ?, finished = ?, expires = ?, text = ? WHERE name = ?", fields
+            )
+            if changed.rowcount:
+                database.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?)", (name, packed, tokens))
+
+        self._run(write)
+
+    def fail(self, name: str, error: dict[str, str | None], *, finished: float, expires: float | None) -> None:
+        values = (State.FAILED, json.dumps(error), finished, expires)
+        self._update("state = ?, error = ?, finished = ?, expires = ?", values, name)
+
+    def transcript(self, name: str) -> Transcript | None:
+        query = "SELECT transcript, tokens FROM transcripts WHERE name = ?"
+        row = self._run(lambda database: database.execute(query, (name,)).fetchone())
+        return None if row is None else unpack(*row)
+
+    def remove(self, name: str) -> bool:
+        """Whether it was there. Nothing of it can be read from the file afterwards."""
+        return bool(self._remove("name = ?", name))
+
+    def remove_expired(self, now: float) -> int:
+        """How many were removed."""
+        return self._remove("expires <= ?", now)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _update(self, fields: str, values: tuple[object, ...], name: str) -> None:
+        self._run(lambda database: database.execute(f"UPDATE jobs SET {fields} WHERE name = ?", (*values, name)))
+
+    def _remove(self, which: str, value: object) -> int:
+        removed = self._run(lambda database: database.execute(f"DELETE FROM jobs WHERE {which}", (value,)).rowcount)
+        if removed:  # the log of changes still has what was written before
+            with suppress(OutputUnwritable):
+                self._run(lambda database: database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall(), False)
+        return removed
+
+    def _run(self, work: Callable[[sqlite3.Connection], Result], in_transaction: bool = True) -> Result:
+        with self._lock:
+            try:
+                return self._work(work, in_transaction)
+            except sqlite3.Error as error:
+                if not _is_damage(error):
+                    raise self._translate(error) from error
+                self._connection.close()
+                self._set_aside(error)
+                self._connection = self._open()
+                return self._work(work, in_transaction)
+
+    def _work(self, work: Callable[[sqlite3.Connection], Result], in_transaction: bool) -> Result:
+        if not in_transaction:
+            return work(self._connection)
+        with self._connection:
+            return work(self._connection)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            try:
+                return self._connect()
+            except sqlite3.Error as error:
+                if not _is_damage(error):
+                    raise
+                self._set_aside(error)
+                return self._connect()
+        except (sqlite3.Error, OSError) as error:
+            raise self._translate(error) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its log gets the same mode
+        connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        try:
+            _check(connection)
+            connection.executescript(_SCHEMA)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_aside(self, error: Exception) -> None:
+        aside = self._path.with_suffix(".damaged")
+        self._path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        _LOG.warning(
+            "%s is damaged or not ours (%s): it is now %s, and its jobs are lost.",
+            display(str(self._path)),
+            error,
+            display(aside.name),
+        )
+
+    def _translate(self, error: Exception) -> OutputUnwritable:
+        where = "of the folder for jobs"
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return DiskFull(f"The disk {where} is full; free some, or try again later.")
+        _LOG.error("%s cannot be used: %s", display(str(self._path)), error)
+        return OutputUnwritable(f"The database {where} cannot be used; see the server's log.")
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Raise ``sqlite3.DatabaseError`` unless the file is empty, or whole and ours."""
+    faults = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if faults != "ok":
+        raise sqlite3.DatabaseError(faults)
+    version = [connection.execute(f"PRAGMA {field}").fetchone()[0] for field in ("application_id", "user_version")]
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if version != [_APPLICATION, _SCHEMA_VERSION] and not is_empty:
+        raise sqlite3.DatabaseError("another program or version wrote it")
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Those that we raise carry no code."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _job(row: sqlite3.Row) -> Job:
+    fields = dict(row)
+    error = None if fields["error"] is None else json.loads(fields["error"])
+    return Job(**{**fields, "state": State(fields["state"]), "error": error})
