@@ -235,6 +235,10 @@ class ServerSettings:
     """A stream says at least so often that it is alive."""
     heartbeat_after_seconds: float = 240.0
     """A JSON answer that is not there by then begins with white space; Node waits five minutes for a first byte."""
+    job_bytes: int = 32 << 30
+    """Of the recordings of all jobs that are not over."""
+    event_streams: int = 32
+    """Clients that may follow jobs at one time; each takes a thread."""
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     uploads: UploadSettings = field(default_factory=UploadSettings)
     front: FrontSettings = field(default_factory=FrontSettings)

@@ -46,8 +46,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE TABLE IF NOT EXISTS transcripts (
     name TEXT PRIMARY KEY REFERENCES jobs (name) ON DELETE CASCADE,
-    transcript BLOB NOT NULL,   -- as job_transcripts packs it
-    tokens BLOB
+    transcript BLOB NOT NULL    -- as job_transcripts packs it
 );
 """
 _COLUMNS = 'name, holder, created, filename, "order", size, state, starts, duration, finished, expires, error, text'
@@ -120,10 +119,8 @@ class JobStore:
         """It was begun, and will begin again, for no fault of its own."""
         self._update("state = ?, starts = 0", (State.QUEUED,), name)
 
-    def finish(
-        self, name: str, transcript: Transcript, *, with_tokens: bool, finished: float, expires: float | None
-    ) -> None:
-        packed, tokens = pack(transcript, with_tokens=with_tokens)
+    def finish(self, name: str, transcript: Transcript, *, finished: float, expires: float | None) -> None:
+        packed = pack(transcript)
         fields = (State.FINISHED, transcript.duration, finished, expires, encodable(transcript.text), name)
 
         def write(database: sqlite3.Connection) -> None:
@@ -131,7 +128,7 @@ class JobStore:
                 "UPDATE jobs SET state = ?, duration = ?, finished = ?, expires = ?, text = ? WHERE name = ?", fields
             )
             if changed.rowcount:
-                database.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?)", (name, packed, tokens))
+                database.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?)", (name, packed))
 
         self._run(write)
 
@@ -140,9 +137,9 @@ class JobStore:
         self._update("state = ?, error = ?, finished = ?, expires = ?", values, name)
 
     def transcript(self, name: str) -> Transcript | None:
-        query = "SELECT transcript, tokens FROM transcripts WHERE name = ?"
+        query = "SELECT transcript FROM transcripts WHERE name = ?"
         row = self._run(lambda database: database.execute(query, (name,)).fetchone())
-        return None if row is None else unpack(*row)
+        return None if row is None else unpack(row["transcript"])
 
     def remove(self, name: str) -> bool:
         """Whether it was there. Nothing of it can be read from the file afterwards."""

@@ -4,6 +4,7 @@ import json
 import math
 import zlib
 from dataclasses import replace
+from typing import Any
 
 from parakeet_cli.output.writers.json import JsonWriter, read_json
 from parakeet_cli.transcript import Segment, Token, Transcript, Word
@@ -11,34 +12,27 @@ from parakeet_cli.transcript import Segment, Token, Transcript, Word
 __all__ = ["pack", "unpack"]
 
 
-def pack(transcript: Transcript, *, with_tokens: bool) -> tuple[bytes, bytes | None]:
-    """The transcript, and its tokens if somebody will ask for their probabilities."""
-    tokens = [[_numbers(token) for token in word.tokens] for word in transcript.words] if with_tokens else None
-    packed = zlib.compress(JsonWriter().write(transcript).encode())
-    return packed, None if tokens is None else zlib.compress(json.dumps(tokens).encode())
+def pack(transcript: Transcript) -> bytes:
+    tokens = [[_fields(token) for token in word.tokens] for word in transcript.words]
+    return zlib.compress(json.dumps({"transcript": JsonWriter().write(transcript), "tokens": tokens}).encode())
 
 
-def unpack(packed: bytes, tokens: bytes | None) -> Transcript:
-    """Times of words are to the millisecond, as they were written."""
-    transcript = read_json(zlib.decompress(packed).decode())
-    if tokens is None:
-        return transcript
-    known = iter(json.loads(zlib.decompress(tokens)))
-    return replace(
-        transcript,
-        segments=tuple(
-            Segment(tuple(_with_tokens(word, next(known)) for word in segment.words)) for segment in transcript.segments
-        ),
-    )
+def unpack(packed: bytes) -> Transcript:
+    """Times of words are to the millisecond, as they were written; all else is as it was."""
+    document = json.loads(zlib.decompress(packed))
+    transcript = read_json(document["transcript"])
+    tokens = iter(document["tokens"])
+    segments = (Segment(tuple(_with(next(tokens), word) for word in segment.words)) for segment in transcript.segments)
+    return replace(transcript, segments=tuple(segments))
 
 
-def _numbers(token: Token) -> list[str | float | None]:
-    """JSON has no NaN, which is the logprob of a token that was not decoded."""
+def _fields(token: Token) -> list[str | float | None]:
+    """JSON has no NaN, which is the logprob of a token where it is not known."""
     return [token.text, token.start, token.end, None if math.isnan(token.logprob) else token.logprob]
 
 
-def _with_tokens(word: Word, tokens: list[list[str | float | None]]) -> Word:
-    return replace(word, tokens=tuple(_token(*token) for token in tokens))  # type: ignore[arg-type]
+def _with(tokens: list[list[Any]], word: Word) -> Word:
+    return replace(word, tokens=tuple(_token(*token) for token in tokens))
 
 
 def _token(text: str, start: float, end: float, logprob: float | None) -> Token:

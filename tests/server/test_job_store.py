@@ -33,8 +33,8 @@ def store(tmp_path: Path) -> JobStore:
     return JobStore(tmp_path / "jobs.sqlite")
 
 
-def finish(store: JobStore, name: str, text: str = "Hello", expires: float | None = None, tokens: bool = False) -> None:
-    store.finish(name, transcript(text), with_tokens=tokens, finished=5.0, expires=expires)
+def finish(store: JobStore, name: str, text: str = "Hello", expires: float | None = None) -> None:
+    store.finish(name, transcript(text), finished=5.0, expires=expires)
 
 
 def test_a_job_comes_back_as_it_was_from_a_new_store(store: JobStore, tmp_path: Path) -> None:
@@ -45,22 +45,17 @@ def test_a_job_comes_back_as_it_was_from_a_new_store(store: JobStore, tmp_path: 
     assert again == replace(job(), state=State.RUNNING, starts=1)
 
 
-def test_a_transcript_comes_back_with_all_but_its_tokens(store: JobStore) -> None:
+def test_a_transcript_comes_back_with_its_tokens(store: JobStore) -> None:
     store.add(job())
     finish(store, job().name)
-    assert store.transcript(job().name) == transcript()
-    assert store.transcript(job().name).words[0].tokens == ()  # type: ignore[union-attr]
-    kept = store.get(job().name)
-    assert kept and (kept.state, kept.text, kept.duration, kept.finished) == (State.FINISHED, "Hello there.", 2.5, 5.0)
-
-
-def test_tokens_are_kept_for_who_will_ask_for_probabilities(store: JobStore) -> None:
-    store.add(job())
-    finish(store, job().name, tokens=True)
-    first, second = store.transcript(job().name).words  # type: ignore[union-attr]
+    again = store.transcript(job().name)
+    assert again == transcript()
+    first, second = again.words
     assert first.tokens[0] == transcript().words[0].tokens[0]
     assert math.isnan(first.tokens[1].logprob)
     assert second.tokens == ()
+    kept = store.get(job().name)
+    assert kept and (kept.state, kept.text, kept.duration, kept.finished) == (State.FINISHED, "Hello there.", 2.5, 5.0)
 
 
 def test_unfinished_jobs_come_in_their_order(store: JobStore) -> None:

@@ -1,0 +1,288 @@
+"""Jobs: recordings that are taken now and asked for later, also after a restart of the server."""
+
+import hashlib
+import hmac
+import logging
+import queue
+import secrets
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from parakeet_cli.errors import EngineFailed, OutputUnwritable, Overloaded
+from parakeet_cli.output.writers.cleaning import encodable
+from parakeet_cli.server.desk import Desk, State, Work
+from parakeet_cli.server.job_endings import MOST_STARTS, JobEndings
+from parakeet_cli.server.job_folder import JobFolder
+from parakeet_cli.server.job_store import Job, JobStore
+from parakeet_cli.settings import ServerSettings
+from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcription.media.inputs import FileMedia
+
+__all__ = ["JobRunner", "JobView"]
+
+_LOG = logging.getLogger(__name__)
+
+_TICK_SECONDS = 1.0
+_SWEEP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job at one moment. ``version`` grows with what is heard of its recording."""
+
+    job: Job
+    state: State
+    version: int = -1
+    position: int = 0
+    """1 for who is next; 0 for what is running or over."""
+    duration: float | None = None
+    seconds: float = 0.0
+    """Of audio that are recognized."""
+    eta: float | None = None
+
+
+class JobRunner:
+    """Gives jobs to the desk and writes down what comes of them; usable from any thread.
+
+    One thread of its own follows them all. What is written down outlives the process: at the next start unfinished
+    jobs begin again, in their order. Methods raise ``DiskFull`` or ``OutputUnwritable`` while nothing can be written.
+    """
+
+    def __init__(self, folder: Path, desk: Desk, settings: ServerSettings) -> None:
+        """Raises ``RunActive`` where another server has the folder."""
+        self._folder = JobFolder(folder)
+        self._store = JobStore(folder / "jobs.sqlite")
+        self._endings = JobEndings(self._store, self._folder, settings.keep_seconds)
+        self._desk = desk
+        self._settings = settings
+        self._lock = threading.RLock()  # taken before the desk's, never the other way round
+        self._works: dict[str, Work] = {}
+        self._names: dict[int, str] = {}
+        self._begun: set[str] = set()
+        self._suspects: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        self._backlog: dict[str, Job] = {}
+        """What the desk had no room for when it was taken up again."""
+        self._ended: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._unwritten: dict[str, Work] = {}
+        self._next_sweep = 0.0
+        self._stopped = False
+        self._thread = threading.Thread(target=self._follow, name="jobs", daemon=True)
+        self.draining = threading.Event()
+        self.streams = threading.BoundedSemaphore(settings.event_streams)
+        """Places for those who follow events, each of whom takes a thread of the server."""
+
+    def start(self) -> None:
+        """Take up what an earlier process left."""
+        for job in self._endings.recover():
+            self._backlog[job.name] = job
+            self._sizes[job.name] = job.size
+        self._desk.watch(self._hear)
+        self._advance()
+        self._thread.start()
+
+    def submit(self, upload: int, filename: str, order: str, holder: str, duration: float | None) -> str:
+        """Take a recording, an open file that may be closed afterwards; the id of its job.
+
+        ``order`` is JSON. Raises ``Overloaded`` if there is no room.
+        """
+        job_id = f"job_{secrets.token_urlsafe(32)}"
+        name = _name(job_id)
+        self._folder.take(name, upload)
+        size = self._folder.size(name) or 0
+        job = Job(name, holder, time.time(), encodable(filename), order, size, duration=duration)
+        try:
+            with self._lock:
+                self._check_room(size)
+                self._store.add(job)
+                self._submit(job)
+        except BaseException:
+            self._folder.remove(name)
+            with suppress(OutputUnwritable):
+                self._store.remove(name)
+            raise
+        return job_id
+
+    def view(self, job_id: str, holder: str) -> JobView | None:
+        """None for a job that is not there, or is another's."""
+        name = _name(job_id)
+        work = self._works.get(name)  # first, as what is over is written down before it is dropped here
+        job = self._store.get(name)
+        if job is None or not hmac.compare_digest(job.holder.encode(), holder.encode()):
+            return None
+        if job.expires is not None and job.expires <= time.time():
+            return None
+        if job.state.is_final:
+            seconds = job.duration if job.state is State.FINISHED else None
+            return JobView(job, job.state, duration=job.duration, seconds=seconds or 0.0)
+        return self._queued(job) if work is None else self._under_way(job, work)
+
+    def words(self, job_id: str, start: int = 0) -> list[str]:
+        """Those of a job under way that are settled, from index ``start``."""
+        work = self._works.get(_name(job_id))
+        return [word.text for word in work.words(start)] if work else []
+
+    def wait(self, job_id: str, after: int, seconds: float) -> None:
+        """Until the version of a job is above ``after``, for ``seconds`` at most."""
+        work = self._works.get(_name(job_id))
+        if work is None or work.view.state.is_final:  # not submitted, or about to be written down
+            self.draining.wait(seconds)
+        else:
+            work.wait(after, seconds)
+
+    def transcript(self, job_id: str) -> Transcript | None:
+        """Once finished."""
+        return self._store.transcript(_name(job_id))
+
+    def remove(self, job_id: str) -> None:
+        """Cancel it if it is under way, and forget all of it."""
+        name = _name(job_id)
+        with self._lock:
+            self._store.remove(name)  # first: should we be killed now, it does not begin again
+            self._backlog.pop(name, None)
+            work = self._drop(name)
+        if work:
+            work.cancel()
+        self._folder.remove(name)
+
+    def drain(self) -> None:
+        """End the streams of events, whose clients then come back to the next server."""
+        self.draining.set()
+
+    def close(self) -> None:
+        """Stop following: what is under way begins again at the next start. To be called before the desk closes."""
+        self.drain()
+        self._stopped = True
+        self._ended.put(None)
+        if self._thread.ident is not None:
+            self._thread.join()
+        with self._lock, suppress(OutputUnwritable):
+            for name in self._begun:
+                self._store.put_back(name)
+        self._store.close()
+        self._folder.close()
+
+    def _queued(self, job: Job) -> JobView:
+        names = list(self._backlog)
+        place = names.index(job.name) + 1 if job.name in names else 0
+        return JobView(job, State.QUEUED, position=self._desk.pulse().waiting + place, duration=job.duration)
+
+    def _under_way(self, job: Job, work: Work) -> JobView:
+        view = work.view
+        duration = job.duration if view.duration is None else view.duration
+        if view.state.is_final:
+            return JobView(job, State.RUNNING, view.version, 0, duration, view.seconds)
+        position = self._desk.position(work)
+        return JobView(job, view.state, view.version, position, duration, view.seconds, self._desk.eta(work))
+
+    def _check_room(self, size: int) -> None:
+        is_full = bool(self._sizes) and sum(self._sizes.values()) + size > self._settings.job_bytes
+        if is_full or any(not _is_suspect(job) for job in self._backlog.values()):
+            raise Overloaded("The server has no room for more jobs; try again later.", self._desk.retry_after())
+
+    def _submit(self, job: Job) -> None:
+        """Under the lock, as the work may be over before it has a name."""
+        media = FileMedia(self._folder.recording(job.name))
+        work = self._desk.submit(media, duration=job.duration, is_job=True)
+        self._works[job.name] = work
+        self._names[work.number] = job.name
+        self._sizes[job.name] = job.size
+
+    def _drop(self, name: str) -> Work | None:
+        with self._lock:
+            self._begun.discard(name)
+            self._suspects.discard(name)
+            self._sizes.pop(name, None)
+            self._unwritten.pop(name, None)
+            work = self._works.pop(name, None)
+            if work:
+                self._names.pop(work.number, None)
+            return work
+
+    def _hear(self, work: Work) -> None:
+        """Any end may let a job begin. The desk calls this under its lock, so it must not take ours."""
+        self._ended.put(work if work.is_job else None)
+
+    def _follow(self) -> None:
+        told = ""
+        while not self._stopped:
+            with suppress(queue.Empty):
+                self._note_end(self._ended.get(timeout=min(_TICK_SECONDS, max(0.05, self._sweep_seconds()))))
+            try:
+                self._do_rounds()
+                told = ""
+            except OutputUnwritable as error:
+                if str(error) != told:
+                    _LOG.warning("What came of jobs cannot be written down; tried again each second: %s", error)
+                told = str(error)
+                time.sleep(_TICK_SECONDS)
+            except Exception:
+                _LOG.exception("The follower of jobs failed, and goes on.")
+
+    def _note_end(self, work: Work | None) -> None:
+        with self._lock:
+            if work and (name := self._names.get(work.number)):
+                self._unwritten[name] = work
+
+    def _do_rounds(self) -> None:
+        for name, work in list(self._unwritten.items()):
+            self._settle(name, work)
+        with self._lock:
+            for name, work in self._works.items():
+                if name not in self._begun and work.view.state is State.RUNNING:
+                    self._store.begin(name)
+                    self._begun.add(name)
+        self._advance()
+        if time.monotonic() >= self._next_sweep:
+            self._store.remove_expired(time.time())
+            self._next_sweep = time.monotonic() + self._sweep_seconds()
+
+    def _settle(self, name: str, work: Work) -> None:
+        view = work.view
+        job = self._store.get(name)
+        if job is None:  # removed, or lost with a damaged database
+            self._folder.remove(name)
+        elif view.transcript is not None:
+            self._endings.finish(job, view.transcript)
+        elif view.state is State.FAILED and not isinstance(view.error, Overloaded):
+            self._endings.fail(job, view.error or EngineFailed("The recognition failed."))
+        else:  # the desk closes
+            self._put_back(job)
+            return
+        self._drop(name)
+
+    def _put_back(self, job: Job) -> None:
+        with self._lock:
+            if job.name in self._works:
+                self._store.put_back(job.name)
+                self._drop(job.name)
+                self._backlog[job.name] = job
+                self._sizes[job.name] = job.size
+
+    def _advance(self) -> None:
+        """Submit of the backlog what the desk takes; of jobs that may begin only once more, one at a time."""
+        with self._lock:
+            for job in list(self._backlog.values()):
+                if _is_suspect(job) and self._suspects:
+                    continue
+                try:
+                    self._submit(job)
+                except Overloaded:
+                    return
+                del self._backlog[job.name]
+                if _is_suspect(job):
+                    self._suspects.add(job.name)
+
+    def _sweep_seconds(self) -> float:
+        return min(_SWEEP_SECONDS, self._settings.keep_seconds)
+
+
+def _name(job_id: str) -> str:
+    return hashlib.sha256(job_id.encode("utf-8", "replace")).hexdigest()
+
+
+def _is_suspect(job: Job) -> bool:
+    return job.starts == MOST_STARTS - 1
