@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from parakeet_cli.server import health, metrics, openai_api, whisper_asr, whisper_cpp
+from parakeet_cli.server import health, jobs_api, metrics, openai_api, whisper_asr, whisper_cpp
 from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_unexpected
@@ -24,6 +24,7 @@ _BLUEPRINTS = (
     whisper_asr.blueprint,
     whisper_asr.detection,
     whisper_cpp.blueprint,
+    jobs_api.blueprint,
 )
 
 

@@ -6,9 +6,9 @@ import time
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import EngineFailed, ParakeetError
-from parakeet_cli.server.errors import api_error
+from parakeet_cli.server.errors import SERVER_ERROR, api_error
 from parakeet_cli.server.job_folder import JobFolder
-from parakeet_cli.server.job_store import Job, JobStore
+from parakeet_cli.server.job_store import Job, JobError, JobStore
 from parakeet_cli.transcript import Transcript
 
 __all__ = ["MOST_STARTS", "JobEndings"]
@@ -45,10 +45,10 @@ class JobEndings:
 
     def fail(self, job: Job, error: ParakeetError) -> None:
         """The client is told its own name of the recording, not ours."""
-        told = api_error(error).body()["error"]
+        told = api_error(error)
         path = display(str(self._folder.recording(job.name)))
-        told["message"] = str(told["message"]).replace(path, display(job.filename))
-        self._fail(job, told)
+        message = told.message.replace(path, display(job.filename))
+        self._fail(job, JobError(told.status, message, told.kind, told.param, told.code))
 
     def _can_begin(self, job: Job) -> bool:
         if job.starts >= MOST_STARTS:
@@ -60,7 +60,7 @@ class JobEndings:
             return True
         return False
 
-    def _fail(self, job: Job, error: dict[str, str | None]) -> None:
+    def _fail(self, job: Job, error: JobError) -> None:
         now = time.time()
         self._store.fail(job.name, error, finished=now, expires=self._expiry(now))
         self._folder.remove(job.name)
@@ -69,5 +69,5 @@ class JobEndings:
         return now + self._keep_seconds if math.isfinite(self._keep_seconds) else None
 
 
-def _server_error(message: str, code: str) -> dict[str, str | None]:
-    return {"message": message, "type": "server_error", "param": None, "code": code}
+def _server_error(message: str, code: str) -> JobError:
+    return JobError(500, message, SERVER_ERROR, code=code)

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +15,11 @@ from parakeet_cli.display import display
 from parakeet_cli.errors import DiskFull, OutputUnwritable
 from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.server.desk import State
+from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.job_transcripts import pack, unpack
 from parakeet_cli.transcript import Transcript
 
-__all__ = ["Job", "JobStore"]
+__all__ = ["Job", "JobError", "JobStore"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     duration REAL,
     finished REAL,
     expires REAL,
-    error TEXT,                 -- JSON
+    error TEXT,                 -- JSON of a JobError
     text TEXT
 );
 CREATE TABLE IF NOT EXISTS transcripts (
@@ -52,6 +53,25 @@ CREATE TABLE IF NOT EXISTS transcripts (
 _COLUMNS = 'name, holder, created, filename, "order", size, state, starts, duration, finished, expires, error, text'
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """What an ``ApiError`` says, kept."""
+
+    status: int
+    message: str
+    kind: str
+    param: str | None = None
+    code: str | None = None
+
+    @property
+    def fields(self) -> dict[str, str | None]:
+        """As clients know them."""
+        return self.as_api_error().body()["error"]
+
+    def as_api_error(self) -> ApiError:
+        return ApiError(self.status, self.message, param=self.param, code=self.code, kind=self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,7 @@ class Job:
     duration: float | None = None
     finished: float | None = None
     expires: float | None = None
-    error: dict[str, str | None] | None = None
+    error: JobError | None = None
     text: str | None = None
 
 
@@ -132,8 +152,8 @@ class JobStore:
 
         self._run(write)
 
-    def fail(self, name: str, error: dict[str, str | None], *, finished: float, expires: float | None) -> None:
-        values = (State.FAILED, json.dumps(error), finished, expires)
+    def fail(self, name: str, error: JobError, *, finished: float, expires: float | None) -> None:
+        values = (State.FAILED, json.dumps(asdict(error)), finished, expires)
         self._update("state = ?, error = ?, finished = ?, expires = ?", values, name)
 
     def transcript(self, name: str) -> Transcript | None:
@@ -246,5 +266,5 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 def _job(row: sqlite3.Row) -> Job:
     fields = dict(row)
-    error = None if fields["error"] is None else json.loads(fields["error"])
+    error = fields["error"] and JobError(**json.loads(fields["error"]))
     return Job(**{**fields, "state": State(fields["state"]), "error": error})

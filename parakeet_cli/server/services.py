@@ -8,6 +8,7 @@ from flask import current_app
 
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.server.desk import Desk
+from parakeet_cli.server.job_runner import JobRunner
 from parakeet_cli.settings import ServerSettings
 
 if TYPE_CHECKING:  # metrics has a route, which reads the services
@@ -30,6 +31,8 @@ class Services:
     started: int
     """Unix seconds."""
     metrics: "Metrics"
+    jobs: JobRunner | None = None
+    """None where none can be kept."""
 
 
 def services() -> Services:

@@ -10,7 +10,7 @@ import pytest
 
 from parakeet_cli.errors import DiskFull
 from parakeet_cli.server.desk import State
-from parakeet_cli.server.job_store import Job, JobStore
+from parakeet_cli.server.job_store import Job, JobError, JobStore
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Token, Transcript, Word
 
 SECRET = "Nobody shall read this afterwards."
@@ -61,7 +61,7 @@ def test_a_transcript_comes_back_with_its_tokens(store: JobStore) -> None:
 def test_unfinished_jobs_come_in_their_order(store: JobStore) -> None:
     for name, created in (("c", 1.0), ("a", 2.0), ("b", 2.0), ("d", 0.5)):
         store.add(job(name, created))
-    store.fail("a", {"message": "No."}, finished=3.0, expires=None)
+    store.fail("a", JobError(400, "No.", "invalid_request_error"), finished=3.0, expires=None)
     finish(store, "d")
     assert [left.name for left in store.unfinished()] == ["c", "b"]
 
