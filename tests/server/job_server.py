@@ -26,7 +26,7 @@ from tests.server.applications import services_for
 
 __all__ = ["Gate", "JobServer", "job_server", "sound"]
 
-_CHUNKS = TranscriptionSettings(chunks=ChunkSettings(4.0, 0.8), batch=BatchSettings(batch_size=1))
+_CHUNKS = TranscriptionSettings(chunks=ChunkSettings(2.0, 0.4), batch=BatchSettings(batch_size=1))
 
 
 class Gate:

@@ -83,22 +83,22 @@ def test_a_wrong_field_is_refused(server: JobServer, tmp_path: Path) -> None:
 
 def test_queued_jobs_tell_their_place_and_running_ones_their_progress(server: JobServer, tmp_path: Path) -> None:
     server.gate.shut()
-    long = sound(" ".join([TEN] * 4), tmp_path)
+    long = sound(" ".join([TEN] * 3), tmp_path)
     first, second, third = (server.make(long) for _ in range(3))
     assert [server.job(job_id)["position"] for job_id in (first, second, third)] == [0, 1, 2]
     assert server.until(first, "in_progress")["text"] == ""
     server.gate.let(2)
     job = _until(lambda: server.job(first), lambda job: job["text"])
     assert 0 < job["progress"]["share"] < 1
-    assert job["progress"]["seconds"] < job["duration"] == pytest.approx(16.16, abs=0.01)
-    assert " ".join([TEN] * 4).startswith(job["text"])
+    assert job["progress"]["seconds"] < job["duration"] == pytest.approx(12.16, abs=0.01)
+    assert " ".join([TEN] * 3).startswith(job["text"])
     server.gate.open()
     server.until(third, "completed")
 
 
 def test_events_begin_with_the_job_and_their_texts_make_the_whole(server: JobServer, tmp_path: Path) -> None:
     server.gate.shut()
-    text = " ".join([TEN] * 8)
+    text = " ".join([TEN] * 3)
     job_id = server.make(sound(text, tmp_path))
     server.gate.let(3)
     _until(lambda: server.job(job_id), lambda job: job["text"])
@@ -208,7 +208,7 @@ def test_odd_ids_are_unknown(server: JobServer, job_id: str) -> None:
         ("talk.final.mp4", "talk.final.srt"),
         ("Gespräch 会議.mp4", "Gespräch 会議.srt"),
         ("../../etc/passwd", "passwd.srt"),
-        ("a?b\\c:d.mp4", "a_b_c_d.srt"),
+        ("a?b:c.mp4", "a_b_c.srt"),
         ("\u202egpj.mp4", "_gpj.srt"),
     ],
 )
@@ -307,7 +307,7 @@ def test_a_thousand_queued_jobs_are_asked_for_cheaply(tmp_path: Path) -> None:
     gate.shut()
     content = sound("one", tmp_path)
     upload = tmp_path / "upload"
-    with job_server(tmp_path / "jobs", ServerSettings(), gate) as server:
+    with job_server(tmp_path / "jobs", ONE_AT_A_TIME, gate) as server:
         server.runner._store._connection.execute("PRAGMA synchronous = OFF")  # the disk's pace is not asked for
         ids = []
         for _ in range(1000):
@@ -316,7 +316,7 @@ def test_a_thousand_queued_jobs_are_asked_for_cheaply(tmp_path: Path) -> None:
                 ids.append(server.runner.submit(file.fileno(), "talk.wav", _ORDER, "", 0.5))
             upload.unlink()
         began = time.process_time()
-        assert [server.job(job_id)["position"] for job_id in ids] == [0] * 4 + list(range(1, 997))
+        assert [server.job(job_id)["position"] for job_id in ids] == list(range(1000))
         assert time.process_time() - began < 20  # 1.5 s where it was written
         for job_id in ids:
             server.client.delete(f"/v1/jobs/{job_id}")
