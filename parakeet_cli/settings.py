@@ -237,8 +237,6 @@ class ServerSettings:
     """A JSON answer that is not there by then begins with white space; Node waits five minutes for a first byte."""
     job_bytes: int = 32 << 30
     """Of the recordings of all jobs that are not over."""
-    event_streams: int = 32
-    """Clients that may follow jobs at one time; each takes a thread."""
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     uploads: UploadSettings = field(default_factory=UploadSettings)
     front: FrontSettings = field(default_factory=FrontSettings)

@@ -72,7 +72,7 @@ class JobRunner:
         self._stopped = False
         self._thread = threading.Thread(target=self._follow, name="jobs", daemon=True)
         self.draining = threading.Event()
-        self.streams = threading.BoundedSemaphore(settings.event_streams)
+        self.streams = threading.BoundedSemaphore(settings.front.followers)
         """Places for those who follow events, each of whom takes a thread of the server."""
 
     def start(self) -> None:

@@ -247,21 +247,25 @@ class JobStore:
         return OutputUnwritable(f"The database {where} cannot be used; see the server's log.")
 
 
+class _NotOursError(sqlite3.DatabaseError):
+    """SQLite can read it, and we should not."""
+
+
 def _check(connection: sqlite3.Connection) -> None:
-    """Raise ``sqlite3.DatabaseError`` unless the file is empty, or whole and ours."""
+    """Raise an error of damage unless the file is empty, or whole and ours."""
     faults = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if faults != "ok":
-        raise sqlite3.DatabaseError(faults)
+        raise _NotOursError(faults)
     version = [connection.execute(f"PRAGMA {field}").fetchone()[0] for field in ("application_id", "user_version")]
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if version != [_APPLICATION, _SCHEMA_VERSION] and not is_empty:
-        raise sqlite3.DatabaseError("another program or version wrote it")
+        raise _NotOursError("another program or version wrote it")
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    """Those that we raise carry no code."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    """Python's own faults, such as the use of a closed connection, have no code."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return isinstance(error, _NotOursError) or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _job(row: sqlite3.Row) -> Job:

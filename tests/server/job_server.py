@@ -84,7 +84,7 @@ class JobServer:
         return self.client.post("/v1/jobs", data=form, headers=headers, content_type="multipart/form-data")
 
     def make(self, content: bytes, filename: str = "talk.wav", **fields: str) -> str:
-        response = self.post(content, filename, **fields)
+        response = self.post(content, filename, None, **fields)
         assert response.status_code == 202, response.text
         return str(response.json["id"])  # type: ignore[index]
 
@@ -108,7 +108,9 @@ class JobServer:
         return [path.name for path in self.folder.glob("*.media")]
 
     def close(self) -> None:
+        """What is under way stays unfinished."""
         self.runner.close()
+        self.gate.open()
         self.desk.close()
 
 
@@ -119,7 +121,6 @@ def job_server(folder: Path, settings: ServerSettings | None = None, gate: Gate 
     try:
         yield server
     finally:
-        gate.open()
         server.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.errors import DiskFull
+from parakeet_cli.errors import DiskFull, OutputUnwritable
 from parakeet_cli.server.desk import State
 from parakeet_cli.server.job_store import Job, JobError, JobStore
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Token, Transcript, Word
@@ -133,6 +133,14 @@ def test_a_file_that_is_torn_while_it_is_in_use_is_set_aside(store: JobStore, tm
     torn.add(job("new"))
     assert torn.get("new")
     assert path.with_suffix(".damaged").exists()
+
+
+def test_a_store_that_is_closed_harms_nothing(store: JobStore, tmp_path: Path) -> None:
+    store.add(job())
+    store.close()
+    with pytest.raises(OutputUnwritable):
+        store.get(job().name)
+    assert JobStore(tmp_path / "jobs.sqlite").get(job().name)
 
 
 def test_a_full_disk_is_told_as_such_and_passes(store: JobStore) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from parakeet_cli.output.writers import read_json
-from parakeet_cli.settings import LifecycleSettings, ServerSettings
+from parakeet_cli.settings import FrontSettings, LifecycleSettings, ServerSettings
 from tests.server.job_server import Gate, JobServer, events, job_server, sound
 
 TEN = "zero one two three four five six seven eight seven"
@@ -251,7 +251,7 @@ def test_recordings_that_wait_may_take_only_so_much_of_the_disk(tmp_path: Path) 
 
 
 def test_streams_do_not_take_all_threads(tmp_path: Path) -> None:
-    with job_server(tmp_path / "jobs", ServerSettings(event_streams=2)) as server:
+    with job_server(tmp_path / "jobs", ServerSettings(front=FrontSettings(followers=2))) as server:
         server.gate.shut()
         job_id = server.make(sound("one", tmp_path))
         path = f"/v1/jobs/{job_id}/events"
