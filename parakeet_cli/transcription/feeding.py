@@ -16,6 +16,8 @@ __all__ = ["Feed", "GivenUp", "Idle"]
 
 Item = TypeVar("Item")
 
+_FEW = 5
+"""Items: all that there is of a short clip, with the silence at both ends."""
 _SECONDS_TO_CLOSE = 2.0
 _SECONDS_TO_DRAW = 0.1
 """For which it is waited when a feed is closed while it draws."""
@@ -34,7 +36,7 @@ class Idle:
     """Nothing has come for as long as the reader had patience."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane(Generic[Item]):
     """One recording under way."""
 
@@ -95,7 +97,7 @@ class Feed(Generic[Item]):
         raised in its place, one of ``recordings`` after all that was drawn before.
         """
         self._drawer.start()
-        while (item := self._next(patience)) is not None:
+        while (item := self._next(time.monotonic() + patience())) is not None:
             yield item
 
     def give_up(self, number: int) -> None:
@@ -127,7 +129,7 @@ class Feed(Generic[Item]):
 
     # The reader.
 
-    def _next(self, patience: Callable[[], float]) -> Item | GivenUp | Idle | None:
+    def _next(self, until: float) -> Item | GivenUp | Idle | None:
         with self._changed:
             while True:
                 if self._given_up:
@@ -138,14 +140,13 @@ class Feed(Generic[Item]):
                     if self._error:
                         raise self._error
                     return None
-                seconds = patience()
-                if seconds <= 0:
+                if (seconds := until - time.monotonic()) <= 0:
                     return Idle()
                 self._changed.wait(None if math.isinf(seconds) else seconds)
 
     def _whose_turn(self) -> _Lane[Item] | None:
-        oldest = [lane for lane in self._lanes if not lane.is_dropped][: self._at_once]
-        return min((lane for lane in oldest if lane.has_something), key=lambda lane: lane.served, default=None)
+        ready = (lane for lane in self._oldest() if lane.has_something)
+        return min(ready, key=lambda lane: lane.served, default=None)
 
     def _take(self, lane: _Lane[Item]) -> Item:
         if not lane.items:
@@ -172,6 +173,10 @@ class Feed(Generic[Item]):
 
     def _tidy(self) -> None:
         self._lanes = [lane for lane in self._lanes if not lane.is_decoded or lane.has_something]
+
+    def _oldest(self) -> list[_Lane[Item]]:
+        """Those that are read."""
+        return [lane for lane in self._lanes if not lane.is_dropped][: self._at_once]
 
     def _decoding(self) -> int:
         return sum(not lane.is_decoded for lane in self._lanes)
@@ -243,6 +248,9 @@ class Feed(Generic[Item]):
             return True
 
     def _has_room(self, lane: _Lane[Item]) -> bool:
-        """Each may have its share, and one item in any case, so that none waits for what others have left lying."""
+        """Each may have its share, and those that are read a few in any case, whatever others have left lying."""
+        count = len(lane.items)
+        if lane in self._oldest() and count < min(_FEW, self._ahead):
+            return True
         ready = sum(len(other.items) for other in self._lanes)
-        return not lane.items or (ready < self._ahead and len(lane.items) < self._ahead // self._decoding())
+        return ready < self._ahead and count < self._ahead // self._decoding()

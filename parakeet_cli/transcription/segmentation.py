@@ -42,7 +42,7 @@ def to_words(tokens: Iterable[Token]) -> Iterator[Word]:
 
 
 class Words:
-    """``to_words`` for tokens that come bit by bit; two words are held, as what follows decides their marks and ends."""
+    """``to_words`` for tokens that come bit by bit. Two words are held: what follows decides their marks and ends."""
 
     def __init__(self) -> None:
         self._pieces = _Pieces()
