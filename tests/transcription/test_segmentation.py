@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, islice, pairwise
 from pathlib import Path
 
@@ -201,3 +202,11 @@ def test_segments_have_all_words_in_order_and_no_more_time_than_allowed(
     segments = list(to_segments(words, SegmentSettings(longest_seconds=longest)))
     assert [word for segment in segments for word in segment.words] == words
     assert all(segment.end - segment.start <= longest for segment in segments if len(segment.words) > 1)
+
+
+def test_words_keep_the_very_tokens_they_were_given_and_are_equal_without_them() -> None:
+    tokens = list(jfk_tokens())
+    words = list(to_words(tokens))
+    kept = [token for word in words for token in word.tokens]
+    assert [id(token) for token in kept] == [id(token) for token in tokens]
+    assert words == [replace(word, tokens=()) for word in words]
