@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
 from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, find_ffmpeg, input_arguments
 from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.interruption import Interrupted, Interruption
 
 QUICK = Patience(no_progress_seconds=0.4, kill_grace_seconds=0.3)
 
@@ -185,6 +187,33 @@ def test_leaving_early_ends_a_child_that_writes_for_ever(tmp_path: Path, descrip
         assert next(process.output()).startswith(b"y\ny\n")
     assert time.monotonic() - began < 2
     assert process.exit_code is None
+
+
+def test_an_interruption_ends_a_silent_child_at_once_and_lets_none_start_again(tmp_path: Path, descriptor: int) -> None:
+    interruption = Interruption()
+    began = time.monotonic()
+    with FfmpegProcess([_script(tmp_path, "sleep 60")], descriptor, Patience(30, 30), None, interruption) as process:
+        threading.Timer(0.2, interruption.interrupt).start()
+        with pytest.raises(Interrupted):
+            next(process.output())
+    assert time.monotonic() - began < 10  # neither no_progress_seconds nor the grace
+    with (
+        pytest.raises(Interrupted),
+        FfmpegProcess([_script(tmp_path, "echo")], descriptor, QUICK, None, interruption),
+    ):
+        pytest.fail("it was started")
+
+
+def test_an_interruption_ends_a_child_that_nobody_reads(tmp_path: Path, descriptor: int) -> None:
+    interruption = Interruption()
+    script = _script(tmp_path, "echo $$; exec yes")
+    with FfmpegProcess([script], descriptor, Patience(30, 30), None, interruption) as process:
+        child = int(next(process.output()).split()[0])
+        interruption.interrupt()
+        assert _is_gone(child)
+        with pytest.raises(Interrupted):
+            list(process.output())
+    interruption.interrupt()  # what has ended is not ended again
 
 
 def test_messages_are_counted_and_only_their_end_is_kept(tmp_path: Path, descriptor: int) -> None:

@@ -2,6 +2,7 @@ import http.server
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from parakeet_cli.transcription.media.audio import (
     probe,
 )
 from parakeet_cli.transcription.media.ffmpeg import Ffmpeg
-from parakeet_cli.transcription.media.inputs import FileMedia, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, StdinMedia, UrlMedia
+from parakeet_cli.transcription.media.interruption import Interrupted, Interruption
 from tests.transcription.media.decoded import SETTINGS, decoded, noise_samples
 from tests.transcription.media.hostile import Maker, sine
 
@@ -193,3 +195,96 @@ def test_a_url_that_leads_nowhere_is_one_clear_sentence(serve: Serve, path: str,
 def test_a_server_that_is_not_there_is_told(url: str) -> None:
     with pytest.raises(DownloadFailed), open_media(UrlMedia(url)):
         pass
+
+
+def _tmpfile(folder: Path) -> int:
+    return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+
+def _unlinked(folder: Path) -> int:
+    path = folder / "upload"
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    path.unlink()
+    return descriptor
+
+
+@pytest.fixture(params=[_tmpfile, _unlinked])
+def upload(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[bytes], int]]:
+    """Descriptors of files without a name; their offset stands at the end, as after an upload."""
+    made: list[int] = []
+
+    def take(content: bytes) -> int:
+        descriptor: int = request.param(tmp_path)
+        made.append(descriptor)
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        return descriptor
+
+    yield take
+    for descriptor in made:
+        os.close(descriptor)
+
+
+def test_an_upload_without_a_name_is_read_again_and_again_and_left_open(
+    ffmpeg_build: Ffmpeg, upload: Callable[[bytes], int], noise: Path
+) -> None:
+    media = DescriptorMedia(upload(noise.read_bytes()), "talk.wav")
+    for _ in range(3):
+        with open_media(media) as file:
+            info = probe(file)
+            assert info == probe(file)
+            os.lseek(media.descriptor, 1000, os.SEEK_SET)  # as whoever looks into it between
+        samples, _ = decoded(media)
+        np.testing.assert_array_equal(samples, noise_samples())
+    assert os.fstat(media.descriptor).st_size == noise.stat().st_size
+
+
+def test_an_upload_that_ffmpeg_must_seek_in_needs_no_name(
+    ffmpeg_build: Ffmpeg, upload: Callable[[bytes], int], make: Maker
+) -> None:
+    path = make("plain.m4a", *sine(3), "-c:a", "aac")  # its index is at the end
+    samples, _ = decoded(DescriptorMedia(upload(path.read_bytes()), "talk.m4a"))
+    assert len(samples) == pytest.approx(48_000, abs=500)
+
+
+def test_uploads_are_decoded_at_once_in_threads(
+    ffmpeg_build: Ffmpeg, upload: Callable[[bytes], int], noise: Path
+) -> None:
+    """Also one and the same: none moves the place at which another reads."""
+    files = [DescriptorMedia(upload(noise.read_bytes()), f"{number}.wav") for number in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        for samples, _ in threads.map(decoded, files * 3):
+            np.testing.assert_array_equal(samples, noise_samples())
+    assert {os.lseek(file.descriptor, 0, os.SEEK_CUR) for file in files} == {noise.stat().st_size}
+
+
+def test_an_upload_with_a_large_number_is_decoded(ffmpeg_build: Ffmpeg, noise: Path) -> None:
+    """Beyond the number of files that ffmpeg may open: a server has many open."""
+    others = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(100)]
+    descriptor = os.open(noise, os.O_RDONLY | os.O_CLOEXEC)
+    samples, _ = decoded(DescriptorMedia(descriptor, "talk.wav"))
+    for opened in (*others, descriptor):
+        os.close(opened)
+    np.testing.assert_array_equal(samples, noise_samples())
+
+
+def test_an_upload_that_is_empty_or_no_file_is_told_and_left_open(upload: Callable[[bytes], int]) -> None:
+    read, write = os.pipe()
+    for descriptor, error in ((upload(b""), EmptyMedia), (read, UnreadableMedia)):
+        with pytest.raises(error), open_media(DescriptorMedia(descriptor, "talk.wav")):
+            pass
+        os.fstat(descriptor)
+    os.close(read)
+    os.close(write)
+
+
+def test_a_copy_of_stdin_is_interrupted_when_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    interruption = Interruption()
+    interruption.interrupt()
+    os.write(write, b"sound")
+    with os.fdopen(read) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(Interrupted), open_media(StdinMedia(), interruption=interruption):
+            pass
+    os.close(write)
