@@ -1,14 +1,13 @@
 """Where somebody speaks, and where there is nothing to hear: a stage between the decoded media and the chunks.
 
-Two detectors follow one protocol. The energy detector needs nothing and costs next to nothing; Silero (a small
-network, https://github.com/snakers4/silero-vad) tells speech from other sound. Both leave it to the energy to say
-what is silent, since a network that misses soft speech would lose it for good.
+The energy detector needs nothing and costs next to nothing; Silero (a small network,
+https://github.com/snakers4/silero-vad) judges anew what it has judged, and tells speech from other sound. What is
+silent is left to the energy, since a network that misses soft speech would lose it for good.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcription.silero import Silero
 
-__all__ = ["FRAME", "ActivityDetector", "EnergyDetector", "Heard", "Samples", "SileroDetector"]
+__all__ = ["FRAME", "EnergyDetector", "Heard", "Samples", "SileroDetector"]
 
 Samples = NDArray[np.float32]
 """Mono, 16 kHz, −1…1, one dimension."""
@@ -73,17 +72,14 @@ class Heard:
     dead: Flags
 
 
-class ActivityDetector(Protocol):
-    """Follows one recording; make a new one for the next."""
+class EnergyDetector:
+    """Speech is what rises above the noise floor, a low percentile of the levels ten seconds around.
+
+    Follows one recording; make a new one for the next.
+    """
 
     def listen(self, blocks: Iterable[Samples]) -> Iterator[Heard]:
         """Judge consecutive blocks of any length; what comes out has the same samples in the same order."""
-
-
-class EnergyDetector:
-    """Speech is what rises above the noise floor, a low percentile of the levels ten seconds around."""
-
-    def listen(self, blocks: Iterable[Samples]) -> Iterator[Heard]:
         window: deque[_Hop] = deque()
         current = 0
         for hop in _hops(blocks):
@@ -103,14 +99,11 @@ class EnergyDetector:
 
 
 class SileroDetector:
-    """Speech by Silero's probabilities, silence by the energy."""
+    """Speech by Silero's probabilities, silence by the energy. Follows one recording; make a new one for the next."""
 
     def __init__(self) -> None:
         self._silero = Silero()
         self._speaks = False
-
-    def listen(self, blocks: Iterable[Samples]) -> Iterator[Heard]:
-        return self.judge(EnergyDetector().listen(blocks))
 
     def judge(self, pieces: Iterable[Heard]) -> Iterator[Heard]:
         """Say anew where there is speech in pieces that the energy detector has judged."""

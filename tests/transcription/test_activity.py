@@ -1,6 +1,7 @@
 """Speech and silence, told on real digits, noise, music and digital silence."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,13 +10,16 @@ from hypothesis import strategies as st
 
 from benchmarks.recordings import DEFAULT_FOLDER, Recording, load_clips, make_recording
 from parakeet_cli.settings import SAMPLE_RATE
-from parakeet_cli.transcription.activity import FRAME, ActivityDetector, EnergyDetector, Heard, Samples, SileroDetector
+from parakeet_cli.transcription.activity import FRAME, EnergyDetector, Heard, Samples, SileroDetector
+from parakeet_cli.transcription.levelling import level
 from parakeet_cli.transcription.silero import Silero
 
 
-def heard(detector: ActivityDetector, samples: Samples, block: int = SAMPLE_RATE) -> Heard:
+def heard(samples: Samples, block: int = SAMPLE_RATE, silero: SileroDetector | None = None) -> Heard:
     """All of a recording in one piece."""
-    pieces = list(detector.listen(samples[start : start + block] for start in range(0, len(samples), block)))
+    blocks = (samples[start : start + block] for start in range(0, len(samples), block))
+    judged = EnergyDetector().listen(blocks)
+    pieces = list(silero.judge(judged) if silero else judged)
     return Heard(
         np.concatenate([np.empty(0, np.float32), *(piece.samples for piece in pieces)]),
         *(
@@ -46,14 +50,14 @@ def in_words(recording: Recording, frames: int) -> np.ndarray[tuple[int], np.dty
 @given(length=st.integers(0, 40 * SAMPLE_RATE), block=st.integers(100, 30_000))
 def test_what_goes_in_comes_out_with_a_flag_for_each_frame(length: int, block: int) -> None:
     samples = np.resize(noise(1, -30), length).astype(np.float32)
-    out = heard(EnergyDetector(), samples, block)
+    out = heard(samples, block)
     assert np.array_equal(out.samples, samples)
     assert len(out.speech) == len(out.silent) == len(out.dead) == -(-length // FRAME)
 
 
 def test_how_the_media_comes_in_blocks_changes_nothing() -> None:
     samples = digits(20).samples
-    first, other = (heard(EnergyDetector(), samples, block) for block in (16_000, 7_777))
+    first, other = (heard(samples, block) for block in (16_000, 7_777))
     assert np.array_equal(first.speech, other.speech)
     assert np.array_equal(first.silent, other.silent)
 
@@ -61,7 +65,7 @@ def test_how_the_media_comes_in_blocks_changes_nothing() -> None:
 @pytest.mark.parametrize(("snr", "least"), [(30, 0.9), (20, 0.85), (10, 0.7), (5, 0.6)])
 def test_most_of_every_word_is_speech_and_no_word_is_silent(snr: float, least: float) -> None:
     recording = digits(snr)
-    out = heard(EnergyDetector(), recording.samples)
+    out = heard(recording.samples)
     words = in_words(recording, len(out.speech))
     assert out.speech[words].mean() >= least
     for word in recording.words:
@@ -71,13 +75,13 @@ def test_most_of_every_word_is_speech_and_no_word_is_silent(snr: float, least: f
 
 def test_words_at_minus_40_db_are_still_heard() -> None:
     recording = digits(30)
-    out = heard(EnergyDetector(), recording.samples * np.float32(0.01))
+    out = heard(recording.samples * np.float32(0.01))
     assert out.speech[in_words(recording, len(out.speech))].mean() >= 0.8
 
 
 def test_even_noise_is_silence_unless_it_is_loud() -> None:
-    assert heard(EnergyDetector(), noise(30, -55)).silent.mean() > 0.99
-    loud = heard(EnergyDetector(), noise(30, -30))
+    assert heard(noise(30, -55)).silent.mean() > 0.99
+    loud = heard(noise(30, -30))
     assert loud.silent.mean() < 0.01  # there may be a voice under it
     assert loud.speech.mean() < 0.01
 
@@ -85,7 +89,7 @@ def test_even_noise_is_silence_unless_it_is_loud() -> None:
 def test_a_click_is_not_speech_and_yet_not_silence() -> None:
     samples = noise(20, -60)
     samples[10 * SAMPLE_RATE : 10 * SAMPLE_RATE + 40] += 0.5
-    out = heard(EnergyDetector(), samples)
+    out = heard(samples)
     assert not out.silent.all()
     assert out.speech.sum() <= 4
 
@@ -94,7 +98,7 @@ def test_a_click_is_not_speech_and_yet_not_silence() -> None:
 def test_digital_silence_is_dead_and_filled_with_faint_noise(seconds: float) -> None:
     zeros = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
     samples = np.concatenate([noise(5, -45), zeros, noise(5, -45)])
-    out = heard(EnergyDetector(), samples)
+    out = heard(samples)
     inside = slice(-(-5 * SAMPLE_RATE // FRAME) + 1, (5 * SAMPLE_RATE + len(zeros)) // FRAME - 1)
     assert out.dead[inside].all()
     assert out.silent[inside].all()
@@ -104,7 +108,7 @@ def test_digital_silence_is_dead_and_filled_with_faint_noise(seconds: float) -> 
 
 
 def test_a_recording_of_zeros_alone_is_dead() -> None:
-    out = heard(EnergyDetector(), np.zeros(5 * SAMPLE_RATE, np.float32))
+    out = heard(np.zeros(5 * SAMPLE_RATE, np.float32))
     assert out.dead.all()
     assert not out.speech.any()
 
@@ -119,11 +123,11 @@ def chords(seconds: float) -> Samples:
 
 
 def test_silero_hears_words_and_does_not_take_music_for_speech() -> None:
-    music = heard(SileroDetector(), chords(15))
+    music = heard(chords(15), silero=SileroDetector())
     assert music.speech.mean() < 0.1
-    assert heard(EnergyDetector(), chords(15)).speech.mean() > 0.3  # which the energy does
+    assert heard(chords(15)).speech.mean() > 0.3  # which the energy does
     recording = digits(20)
-    out = heard(SileroDetector(), recording.samples[: 15 * SAMPLE_RATE])
+    out = heard(recording.samples[: 15 * SAMPLE_RATE], silero=SileroDetector())
     assert out.speech[in_words(recording, len(out.speech) + 10_000)[: len(out.speech)]].mean() >= 0.7
 
 
@@ -136,3 +140,18 @@ def test_silero_judges_the_same_in_whatever_pieces_the_sound_comes() -> None:
     assert whole.max() > 0.9
     assert len(Silero().probabilities(np.zeros(700, np.float32))) == 2
     assert len(Silero().probabilities(np.zeros(0, np.float32))) == 0
+
+
+def test_recordings_that_are_judged_at_once_in_threads_keep_their_own_speech() -> None:
+    recordings = [digits(snr).samples[: 20 * SAMPLE_RATE] for snr in (5, 10, 20, 40)]
+
+    def judged(samples: Samples) -> list[Heard]:
+        blocks = (samples[start : start + SAMPLE_RATE] for start in range(0, len(samples), SAMPLE_RATE))
+        return list(SileroDetector().judge(level(EnergyDetector().listen(blocks))))
+
+    alone = [judged(samples) for samples in recordings]
+    with ThreadPoolExecutor(4) as threads:
+        for pieces, expected in zip(threads.map(judged, recordings), alone, strict=True):
+            for piece, other in zip(pieces, expected, strict=True):
+                assert np.array_equal(piece.samples, other.samples)
+                assert np.array_equal(piece.speech, other.speech)
