@@ -1,3 +1,5 @@
+import math
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -121,3 +123,90 @@ def test_a_dropped_recording_leaves_no_chunk_behind() -> None:
 
 def test_a_recording_without_chunks_is_complete_when_it_ends() -> None:
     assert [batch.ended for batch in Batcher(4).end(3)] == [(3,)]
+
+
+def in_turn(size: int) -> Batcher:
+    return Batcher(size, in_turn=True)
+
+
+def numbers(batch: Batch) -> list[int]:
+    return [item.recording for item in batch.chunks]
+
+
+@given(recordings=recordings, size=st.integers(1, 6))
+def test_in_turn_too_every_chunk_is_in_one_batch_in_order_and_ends_follow(
+    recordings: list[list[Chunk]], size: int
+) -> None:
+    batches = list(run(in_turn(size), recordings))
+    assert all(len(batch.chunks) <= size for batch in batches)
+    passed = [item for batch in batches for item in batch.chunks]
+    for number, chunks in enumerate(recordings):
+        assert [item.span for item in passed if item.recording == number] == [item.span for item in chunks]
+    left = {number: len(chunks) for number, chunks in enumerate(recordings)}
+    for batch in batches:
+        for item in batch.chunks:
+            left[item.recording] -= 1
+        assert all(left[number] == 0 for number in batch.ended)
+    assert sorted(number for batch in batches for number in batch.ended) == list(range(len(recordings)))
+
+
+@given(recordings=recordings, size=st.integers(1, 6))
+def test_in_turn_a_quarter_is_padded_at_most(recordings: list[list[Chunk]], size: int) -> None:
+    for batch in run(in_turn(size), recordings):
+        lengths = [len(item.samples) for item in batch.chunks]
+        assert not lengths or len(lengths) * max(lengths) <= 1.25 * sum(lengths)
+
+
+def test_in_turn_a_clip_goes_before_the_windows_of_a_long_recording_that_came_first() -> None:
+    batcher = in_turn(4)
+    early = [batch for position in range(5) for batch in batcher.add(chunk(0, position))]
+    assert [numbers(batch) for batch in early] == [[0, 0, 0, 0]]
+    assert list(batcher.add(chunk(1, 0, WINDOW // 4))) == []
+    later = [batch for position in range(5, 9) for batch in batcher.add(chunk(0, position))]
+    assert [numbers(batch) for batch in later] == [[1], [0, 0, 0, 0]]
+
+
+def test_in_turn_long_recordings_share_a_batch_and_none_waits_for_two() -> None:
+    batcher = in_turn(4)
+    for position in range(3):
+        assert list(batcher.add(chunk(0, position))) == []
+    batches = [batch for position in range(40) for number in (1, 2) for batch in batcher.add(chunk(number, position))]
+    assert sorted(numbers(batches[0])) == [0, 0, 0, 1]
+    assert all({1, 2} <= set(numbers(batch)) for batch in batches[2:])
+
+
+def test_in_turn_many_clips_and_a_long_recording_alternate() -> None:
+    batcher = in_turn(4)
+    batches = []
+    for position in range(60):
+        batches += batcher.add(chunk(0, position))
+        batches += batcher.add(chunk(100 + position, 0, WINDOW // 8))
+    served = [0 in numbers(batch) for batch in batches]
+    assert all(
+        True in served[place : place + 3] and False in served[place : place + 3] for place in range(len(served) - 3)
+    )
+
+
+def test_what_waits_longer_than_the_patience_is_overdue_batch_by_batch() -> None:
+    batcher = Batcher(4, in_turn=True, patience_seconds=0.05)
+    assert math.isinf(batcher.patience())
+    for number, length in enumerate((WINDOW, WINDOW // 4)):
+        assert list(batcher.add(chunk(number, 0, length))) == []
+        list(batcher.end(number))
+    assert batcher.patience() <= 0.05
+    time.sleep(0.06)
+    assert batcher.patience() <= 0
+    (first,), (second,) = list(batcher.overdue()), list(batcher.overdue())
+    assert [numbers(first), numbers(second)] == [[0], [1]]
+    assert (first.ended, second.ended) == ((0,), (1,))
+    assert list(batcher.overdue()) == []
+    assert math.isinf(batcher.patience())
+
+
+def test_the_end_of_a_dropped_recording_is_not_told() -> None:
+    batcher = in_turn(4)
+    for number in (0, 1):
+        assert list(batcher.add(chunk(number, 0))) == []
+        assert list(batcher.end(number)) == []
+    batcher.drop(0)
+    assert [batch.ended for batch in batcher.flush()] == [(1,)]
