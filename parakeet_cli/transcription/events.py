@@ -40,8 +40,8 @@ class Started:
 class Progress:
     """Everything up to ``seconds`` of the recording is recognized.
 
-    ``words`` are settled since the last of these: joined by spaces, all of them begin the final text. Their times may
-    still be moved where the word before reaches into them.
+    ``words`` are settled since the last of these: joined by spaces, all of them begin the final text, and with the last
+    one, just before ``Finished``, are it. An end may still be cut where the recording ends before it.
     """
 
     recording: int
