@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -104,7 +105,8 @@ class EngineProcess:
             if self._is_over or self._is_closing:
                 return
             try:
-                sent = socket.send_fds(self._socket, [message], descriptors, socket.MSG_DONTWAIT)
+                # Not by socket.send_fds, which drops its flags.
+                sent = self._socket.sendmsg([message], _rights(descriptors), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 sent = 0
             except (BrokenPipeError, ConnectionResetError):
@@ -121,8 +123,10 @@ class EngineProcess:
     def _run(self) -> None:
         """From the start of the process until it is gone."""
         try:
-            self._process = self._start()
-            self._watch(self._process)
+            with self._theirs:
+                self._process = None if self._is_closing else self._start(self._theirs.fileno())
+            if self._process:
+                self._watch(self._process)
         except OSError as error:
             self._doom = EngineFailed(f"The engine cannot be started ({error.strerror}); try again.")
         except BaseException:
@@ -130,19 +134,18 @@ class EngineProcess:
             self._doom = EngineFailed("The engine was stopped, as it could not be watched any more; try again.")
         self._tell(Ended(self._end()))
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def _start(self, theirs: int) -> "subprocess.Popen[bytes]":
         """In a session of its own, so that a terminal's Ctrl-C is the server's alone."""
-        with self._theirs:
-            return subprocess.Popen(
-                [*self._command, str(self._theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=2 if self._verbose else subprocess.DEVNULL,
-                stderr=None if self._verbose else subprocess.PIPE,
-                bufsize=0,
-                pass_fds=[self._theirs.fileno()],
-                start_new_session=True,
-                env=_environment(os.environ),
-            )
+        return subprocess.Popen(
+            [*self._command, str(theirs)],
+            stdin=subprocess.DEVNULL,
+            stdout=2 if self._verbose else subprocess.DEVNULL,
+            stderr=None if self._verbose else subprocess.PIPE,
+            bufsize=0,
+            pass_fds=[theirs],
+            start_new_session=True,
+            env=_environment(os.environ),
+        )
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
         """Tell what the engine tells, until its socket closes or it has to be stopped."""
@@ -251,6 +254,10 @@ class _Watch:
         if busy > max(limits.hang_seconds, _LONGER * beat.longest):
             return EngineFailed(f"The engine hung for {busy:.0f} s in one batch and was stopped; try again.")
         return None
+
+
+def _rights(descriptors: Sequence[int]) -> "list[tuple[int, int, array[int]]]":
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))] if descriptors else []
 
 
 def _reaped(process: "subprocess.Popen[bytes]", grace_seconds: float) -> int | None:

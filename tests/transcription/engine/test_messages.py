@@ -57,9 +57,7 @@ reports = st.one_of(
 
 def told(messages: Iterator[bytes], piece: int = 1 << 16) -> list[Report]:
     reader, stream = Reports(), b"".join(messages)
-    return [
-        report for start in range(0, len(stream), piece) for report in reader.feed(stream[start : start + piece])
-    ]
+    return [report for start in range(0, len(stream), piece) for report in reader.feed(stream[start : start + piece])]
 
 
 def tokens_of(report: Report) -> list[tuple[Token, ...]]:
