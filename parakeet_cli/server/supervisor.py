@@ -52,6 +52,7 @@ class Supervisor:
         self._is_shut = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="desk")
         self._thread.start()
+        self.wake()  # an eager engine is due
 
     def unfinished(self) -> Iterator[Work]:
         yield from self.places
