@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from parakeet_cli.settings import LifecycleSettings, TranscriptionSettings
+from parakeet_cli.settings import ChunkSettings, LifecycleSettings, TranscriptionSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.engine import Engine, StartEngine, Tell, Told, Wear
 from parakeet_cli.transcription.engine.process import EngineProcess
@@ -53,8 +53,11 @@ def beeping(
 
 
 def start_beeping(lifecycle: LifecycleSettings) -> StartEngine:
+    """Engines whose chunks are short, so that short recordings have many."""
+    settings = TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=2.0, context_seconds=0.4))
+
     def start(tell: Tell) -> Engine:
-        return beeping(tell, lifecycle)
+        return beeping(tell, lifecycle, settings)
 
     return start
 
