@@ -136,10 +136,9 @@ def test_a_translation_is_refused_and_not_faked(client: FlaskClient, route: str)
     assert "cannot translate" in error_of(answer)["message"]
 
 
-@pytest.mark.parametrize("model", ["whisper-1", "gpt-4o-transcribe"])
-@pytest.mark.parametrize("form", ["json", "text", "srt", "vtt", "verbose_json"])
-def test_whoever_asks_for_a_stream_gets_events(client: FlaskClient, form: str, model: str) -> None:
-    answer = ask(client, stream="true", response_format=form, model=model)
+@pytest.mark.parametrize("form", ["json", "text", "srt", "verbose_json"])
+def test_whoever_asks_for_a_stream_gets_events(client: FlaskClient, form: str) -> None:
+    answer = ask(client, stream="true", response_format=form, model="whisper-1")
     *deltas, done = events_of(answer)
     assert "".join(event["delta"] for event in deltas) == done["text"] == TEXT
     assert answer.headers["X-Accel-Buffering"] == "no"
@@ -171,8 +170,8 @@ def test_silence_is_no_error(client: FlaskClient, form: str) -> None:
 
 
 def test_a_recording_that_is_too_long_is_refused_by_its_own_claim() -> None:
-    client = application(ServerSettings(uploads=UploadSettings(max_seconds=10))).test_client()
-    answer = ask(client, file=wav(silence(20)))
+    client = application(ServerSettings(uploads=UploadSettings(max_seconds=5))).test_client()
+    answer = ask(client, file=wav(silence(12)))
     assert (answer.status_code, error_of(answer)["code"]) == (413, "audio_too_long")
 
 
