@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from flask import request
 
-from parakeet_cli.server.desk import State, View, Work
 from parakeet_cli.server.errors import UNAVAILABLE, ApiError, api_error
+from parakeet_cli.server.work import State, View, Work
 from parakeet_cli.transcript import Transcript
 
 __all__ = ["ClientGone", "IsGone", "client_watch", "follow", "settle", "transcript_of"]

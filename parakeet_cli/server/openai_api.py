@@ -10,7 +10,6 @@ from flask import Blueprint, Response, jsonify, request
 
 from parakeet_cli.display import display
 from parakeet_cli.server.answers import JSON, answer
-from parakeet_cli.server.desk import Work
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.following import ClientGone, client_watch, settle, transcript_of
 from parakeet_cli.server.model_names import Served, no_such_model
@@ -18,6 +17,7 @@ from parakeet_cli.server.orders import Order, read_order
 from parakeet_cli.server.recordings import read_request, submitted
 from parakeet_cli.server.services import services
 from parakeet_cli.server.streaming import EVENT_STREAM, STREAM_HEADERS, late_json, text_events
+from parakeet_cli.server.work import Work
 
 __all__ = ["WARNING", "blueprint", "header_text", "served"]
 

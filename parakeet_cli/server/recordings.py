@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from flask import Request
 
 from parakeet_cli.errors import AudioTooLong, ParakeetError
-from parakeet_cli.server.desk import Work
 from parakeet_cli.server.errors import ApiError, api_error
 from parakeet_cli.server.fields import Fields
 from parakeet_cli.server.following import client_watch, settle, transcript_of
 from parakeet_cli.server.services import services
 from parakeet_cli.server.spool import unnamed_file
 from parakeet_cli.server.uploads import SpoolFile, Upload, uploaded_file
+from parakeet_cli.server.work import Work
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcript import Transcript
 from parakeet_cli.transcription.media.audio import open_media, probe

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.server.answers import languages, to_json
-from parakeet_cli.server.desk import Work
 from parakeet_cli.server.errors import SERVER_ERROR, ApiError
 from parakeet_cli.server.following import ClientGone, IsGone, follow, transcript_of
 from parakeet_cli.server.http_errors import INTERNAL
 from parakeet_cli.server.orders import Order
 from parakeet_cli.server.tokens import logprobs, token_usage
 from parakeet_cli.server.verbose import language_field, segment_fields
+from parakeet_cli.server.work import Work
 from parakeet_cli.transcript import Transcript, Word
 
 __all__ = ["DONE", "EVENT_STREAM", "KEEP_ALIVE", "STREAM_HEADERS", "error_event", "event", "late_json", "text_events"]

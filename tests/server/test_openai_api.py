@@ -6,17 +6,21 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from parakeet_cli.server.openai_api import WARNING
+from parakeet_cli.server.work import State
 from parakeet_cli.settings import LifecycleSettings, ServerSettings, UploadSettings
 from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.recognizer import Frames
-from tests.fakes import BeepRecognizer, beeps, silence
+from tests.fakes import BeepRecognizer, beeps, silence, write_wav
 from tests.server.asking import ROUTE, SPEECH, application, ask, wav
 
 TEXT = "one two three"
@@ -38,6 +42,20 @@ def error_of(answer: Any) -> dict[str, Any]:
     error: dict[str, Any] = answer.get_json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     return error
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def endings(app: Flask) -> list[State]:
+    """How recordings end, as they do."""
+    ended: list[State] = []
+    app.extensions["parakeet"].desk.watch(lambda work: ended.append(work.view.state))
+    return ended
 
 
 def events_of(answer: Any) -> list[Any]:
@@ -89,7 +107,7 @@ def test_granularities_come_in_all_spellings(client: FlaskClient, spelling: dict
 
 def test_words_alone_have_a_form_that_buzz_reads(client: FlaskClient) -> None:
     """It breaks on segments without words inside, and finds nothing in empty ones."""
-    made = ask(client, response_format="verbose_json", **{"timestamp_granularities[]": "word"}).get_json()
+    made = ask(client, response_format="verbose_json", timestamp_granularities="word").get_json()
     assert "segments" not in made
     assert all(word["end"] >= word["start"] for word in made["words"])
 
@@ -180,7 +198,8 @@ def test_a_recording_that_is_too_long_is_refused_by_its_own_claim() -> None:
     [("response_format", "xml"), ("temperature", "9"), ("timestamp_granularities[]", "phoneme"), ("language", "hh")],
 )
 def test_a_wrong_field_is_named(client: FlaskClient, field: str, value: str) -> None:
-    answer = ask(client, **{field: value})
+    fields: dict[str, Any] = {field: value}
+    answer = ask(client, **fields)
     assert (answer.status_code, error_of(answer)["param"]) == (400, field.removesuffix("[]"))
 
 
@@ -249,9 +268,11 @@ def test_another_kind_of_body_is_refused(client: FlaskClient) -> None:
     error_of(answer)
 
 
-def test_a_full_server_says_when_to_come_again() -> None:
+def test_a_full_server_says_when_to_come_again(tmp_path: Path) -> None:
     settings = ServerSettings(lifecycle=LifecycleSettings(concurrency=1, waiting=0))
-    answer = ask(application(settings).test_client())
+    app = application(settings, SlowRecognizer)
+    app.extensions["parakeet"].desk.submit(FileMedia(write_wav(tmp_path / "first.wav", beeps(["one"]))))
+    answer = ask(app.test_client())
     assert (answer.status_code, error_of(answer)["code"]) == (503, "server_is_overloaded")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
@@ -282,25 +303,26 @@ def test_a_late_failure_is_an_object_in_the_body() -> None:
 def test_a_client_that_leaves_ends_the_work() -> None:
     settings = ServerSettings(lifecycle=LifecycleSettings(concurrency=1, waiting=1))
     app = application(settings, SlowRecognizer)
+    ended = endings(app)
     gone_at = time.monotonic() + 0.5
     answer = app.test_client().post(
         ROUTE,
-        data={"file": (io.BytesIO(wav(beeps(["one"] * 30))), "x.wav")},
+        data={"file": (io.BytesIO(SPEECH), "x.wav")},
         environ_overrides={"waitress.client_disconnected": lambda: time.monotonic() > gone_at},
     )
     assert answer.status_code == 499
-    pulse = app.extensions["parakeet"].desk.pulse()
-    assert (pulse.running, pulse.waiting) == (0, 0)
+    wait_for(lambda: ended == [State.CANCELLED])
 
 
 def test_a_stream_that_nobody_reads_on_ends_the_work() -> None:
     app = application(ServerSettings(keep_alive_seconds=0.05), SlowRecognizer)
-    data = {"file": (io.BytesIO(wav(beeps(["one"] * 30))), "x.wav"), "stream": "true"}
+    ended = endings(app)
+    data = {"file": (io.BytesIO(SPEECH), "x.wav"), "stream": "true"}
     answer = app.test_client().post(ROUTE, data=data)
     assert isinstance(answer.response, Iterator)
     assert next(answer.response) == b": keep-alive\n\n"
     answer.close()
-    assert app.extensions["parakeet"].desk.pulse().running == 0
+    wait_for(lambda: ended == [State.CANCELLED])
 
 
 def test_non_ascii_text_is_utf_8(client: FlaskClient) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from parakeet_cli.errors import EngineFailed, NotMedia
-from parakeet_cli.server.desk import State, Work
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.following import ClientGone, settle
 from parakeet_cli.server.orders import Order
 from parakeet_cli.server.streaming import late_json, text_events
+from parakeet_cli.server.work import State, Work
 from parakeet_cli.transcript import Transcript, Word
 from parakeet_cli.transcription.events import Progress
 from parakeet_cli.transcription.media.inputs import DescriptorMedia
