@@ -80,7 +80,8 @@ WORKDIR /app
 VOLUME /data
 EXPOSE 5092
 USER 1000:1000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+# The first start fetches the model before it listens; a start period ends as soon as the check succeeds.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30m --retries=3 \
     CMD ["python3", "-I", "-S", "/usr/local/lib/parakeet-healthcheck.py"]
 ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/parakeet-entrypoint"]
 CMD ["serve"]

@@ -86,12 +86,12 @@ owner() { # folder
 }
 
 has_key() { # arguments of serve
-    if [ -n "${API_KEY:-}${PARAKEET_API_KEY:-}${PARAKEET_API_KEY_FILE:-}" ] || is_yes "${PARAKEET_INSECURE_NO_AUTH:-}"; then
+    if [ -n "${API_KEY:-}${PARAKEET_API_KEY:-}${PARAKEET_API_KEYS_FILE:-}" ] || is_yes "${PARAKEET_INSECURE_NO_AUTH:-}"; then
         return 0
     fi
     for argument; do
         case $argument in
-            --api-key | --api-key=* | --api-key-file | --api-key-file=* | --insecure-no-auth) return 0 ;;
+            --api-key | --api-key=* | --api-keys-file | --api-keys-file=* | --insecure-no-auth) return 0 ;;
         esac
     done
     return 1
@@ -100,13 +100,13 @@ has_key() { # arguments of serve
 # The image listens on every address, so there is always a key.
 use_own_key() {
     if [ -s "$key_file" ]; then
+        [ -r "$key_file" ] || stop 7 "$key_file cannot be read by $(id -u):$(id -g): give API_KEY, or remove the file."
         say "No API_KEY was given: the one in $key_file holds."
     else
         make_key
         say "No API_KEY was given, so one was made and kept in $key_file: $(cat "$key_file")"
     fi
-    API_KEY=$(cat "$key_file") || stop 7 "$key_file cannot be read by $(id -u):$(id -g): give API_KEY, or remove the file."
-    export API_KEY
+    export PARAKEET_API_KEYS_FILE="$key_file"
 }
 
 make_key() {

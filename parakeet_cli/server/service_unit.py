@@ -49,7 +49,8 @@ RestartPreventExitStatus=2
 # Only the server gets SIGTERM: it finishes what is under way, with the engine and ffmpeg still alive.
 KillMode=mixed
 TimeoutStopSec=40
-TimeoutStartSec=120
+# The first start fetches the model before it listens.
+TimeoutStartSec=30min
 
 ProtectSystem=strict
 ProtectHome={protect_home}
