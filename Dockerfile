@@ -15,21 +15,28 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 
-# All that is not ours, torch first and alone. It changes with the two files only.
+# What we depend on, by itself, so that nothing is installed again for another line of pyproject.toml.
+FROM python AS requirements
+WORKDIR /build
+COPY pyproject.toml ./
+RUN python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+        > requirements.txt
+
+
+# All that is not ours, torch first and alone.
 FROM python AS dependencies
 # Another build of torch, as in the Makefile: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_INDEX=
 RUN python3 -m venv /opt/parakeet
 ENV PATH=/opt/parakeet/bin:$PATH
 WORKDIR /build
-COPY pyproject.toml constraints.txt ./
+COPY constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --upgrade "pip>=25.1" \
     && pip install -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
+COPY --from=requirements /build/requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-        > requirements.txt \
-    && pip install -c constraints.txt -r requirements.txt
+    pip install -c constraints.txt -r requirements.txt
 
 
 # Our wheel, and nothing else.
