@@ -10,9 +10,9 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 from parakeet_cli import __version__
 from parakeet_cli.server.services import services
 
-__all__ = ["page"]
+__all__ = ["blueprint"]
 
-page = Blueprint("page", __name__, template_folder="templates")
+blueprint = Blueprint("page", __name__, template_folder="templates")
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -49,7 +49,7 @@ class _File:
     etag: str
 
 
-@page.get("/")
+@blueprint.get("/")
 def index() -> Response:
     """What the page must know before it asks for anything stands in data attributes."""
     wired = services()
@@ -63,7 +63,7 @@ def index() -> Response:
     return _answer(_file(html.encode(), "text/html; charset=utf-8"))
 
 
-@page.get("/static/<name>")
+@blueprint.get("/static/<name>")
 def static_file(name: str) -> Response:
     """Served from memory: no name that a client sends is ever a path."""
     file = _FILES.get(name)

@@ -62,11 +62,12 @@ export function span(seconds) {
   return measure(Math.round(seconds / 360) / 10, "hour");
 }
 
-/** Bytes, in units of 1000 as file managers mostly show them. */
+/** Bytes, in units of 1000 as file managers mostly show them; never more than they are. */
 export function size(bytes) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  return measure(Number((bytes / 1000 ** power).toPrecision(3)), units[power]);
+  const number = bytes / 1000 ** power;
+  return measure(number < 10 ? Math.floor(number * 10) / 10 : Math.floor(number), units[power]);
 }
 
 export function percent(share) {

@@ -10,7 +10,7 @@ export function sentence(error) {
   if (error instanceof Refused) {
     return say(error.name, { size: size(error.sizes.size ?? 0), most: size(error.sizes.most ?? 0) });
   }
-  const known = `error_${error.code}`;
+  const known = `error_${error.code}`; // as docs/server.md lists them; all that the page sends is a file
   if (currentLanguage() !== "en" && has(known)) return say(known);
   return error.message || say("errorAnswer", { status: error instanceof ApiError ? error.status : "?" });
 }

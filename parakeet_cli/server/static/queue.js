@@ -165,7 +165,7 @@ export class Queue extends EventTarget {
         signal.throwIfAborted();
         if (error.status === 404) throw new Refused("errorGone");
         if (!(error instanceof ConnectionLost || error.passes)) throw error;
-        this.#changed(entry, { trouble: { name: "reconnecting" } });
+        if (!error.passes) this.#changed(entry, { trouble: { name: "reconnecting" } });
         await pause(backOff((lost += 1)), signal);
       }
     }

@@ -88,6 +88,7 @@ export class Result {
 
   #drawFacts() {
     const { transcript } = this;
+    this.note.hidden = !transcript.edited;
     setText(byId("result-facts"), say("facts", { length: clock(transcript.source.duration), count: transcript.wordCount }));
   }
 
@@ -127,8 +128,8 @@ export class Result {
     const copied = element("button", { type: "button", text: say("copy"), on: { click: () => this.#copy() } });
     this.told = element("p", { class: "note told" });
     const title = element("h2", { text: say("downloadTitle") });
-    const note = element("p", { class: "note", text: say("downloadNote") });
-    return [title, element("div", { class: "formats" }, ...buttons, copied), note, this.told];
+    this.note = element("p", { class: "note", text: say("downloadNote") });
+    return [title, element("div", { class: "formats" }, ...buttons, copied), this.note, this.told];
   }
 
   async #download(extension) {

@@ -75,7 +75,7 @@ export class Rows {
       const download = ["SRT", "downloadOf", () => deeds.download(entry, "srt"), ""];
       return [["open", "openOf", () => deeds.open(entry), "primary"], download, remove];
     }
-    if (entry.state !== "failed") return [["cancel", "cancelOf", () => this.#remove(entry), "quiet"]];
+    if (entry.state !== "failed") return [["cancel", "cancelOf", () => this.#remove(entry), ""]];
     const retry = ["retry", "retryOf", () => queue.retry(entry), ""];
     return entry.file ? [retry, remove] : [remove];
   }
@@ -124,7 +124,7 @@ class Row {
 
   #drawProgress() {
     const { entry, progress } = this;
-    progress.hidden = entry.rests || entry.state === "waiting";
+    progress.hidden = !["uploading", "checking", "running"].includes(entry.state);
     progress.setAttribute("aria-label", say("progressOf", { name: entry.name }));
     const share = entry.state === "uploading" ? entry.share : entry.state === "running" ? entry.job.progress?.share : null;
     if (share === null || share === undefined) progress.removeAttribute("value");
