@@ -24,6 +24,7 @@ _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 _LARGEST_SMALL_BODY = 64 << 10
 """Bytes that may come with a method that needs no body."""
 _JOBS = "/v1/jobs"
+_SUBTITLES = "/v1/subtitles"
 
 
 class Kind(StrEnum):
@@ -170,6 +171,6 @@ def _kind(head: Head, room: str | None) -> Kind:
     path = head.target.rstrip("/")
     if room in OPEN or room == "metrics":
         return Kind.QUICK
-    if head.method == "POST":
+    if head.method == "POST" and path != _SUBTITLES:
         return Kind.JOB if path == _JOBS else Kind.RECORDING
     return Kind.FOLLOWER if path.startswith(_JOBS) and path.endswith("/events") else Kind.SHORT

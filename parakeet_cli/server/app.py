@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from parakeet_cli.server import health, jobs_api, metrics, openai_api, whisper_asr, whisper_cpp
+from parakeet_cli.server import health, jobs_api, metrics, openai_api, page, subtitles, whisper_asr, whisper_cpp
 from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_unexpected
@@ -21,6 +21,8 @@ _BLUEPRINTS = (
     health.blueprint,
     metrics.blueprint,
     openai_api.blueprint,
+    page.blueprint,
+    subtitles.blueprint,
     whisper_asr.blueprint,
     whisper_asr.detection,
     whisper_cpp.blueprint,
