@@ -4,7 +4,8 @@ Its faults are told by the environment. ``BEEP_SECONDS`` makes each batch take t
 load. ``BEEP_FAULT`` is ``WHAT@N``, at the Nth batch (0: while it loads), WHAT being ``exit``, ``segv``, ``kill``,
 ``stop``, ``hang``, ``memory`` (short of it), ``model`` (is damaged), ``raise`` (a bug) or ``babble``. With
 ``BEEP_ONCE``, the path of a file, only the process that comes to make that file has the fault. ``BEEP_FEAR`` is a word
-at whose sound the process ends. ``BEEP_LOG`` names a file that gets the process's number as a line.
+at whose sound the process ends, ``BEEP_DOUBT`` one of which it is never sure, and ``BEEP_DEAF`` the seconds, ``2-5``,
+that it does not hear. ``BEEP_LOG`` names a file that gets the process's number as a line.
 """
 
 import os
@@ -13,20 +14,24 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from parakeet_cli.errors import EngineFailed, ModelCorrupt, RecognitionFailed
 from parakeet_cli.settings import RecognizerSettings
+from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.engine.host import serve
-from parakeet_cli.transcription.recognizer import Frames
+from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
 from tests.fakes import BeepRecognizer
 
 COMMAND = (sys.executable, "-m", "tests.beeping_engine")
 
 
 class FaultyBeepRecognizer(BeepRecognizer):
+    doubt = os.environ.get("BEEP_DOUBT")
+
     def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
         time.sleep(float(os.environ.get("BEEP_SECONDS", "0")))
         try:
@@ -36,11 +41,22 @@ class FaultyBeepRecognizer(BeepRecognizer):
         fail_at(len(self.batches))
         return encoded
 
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        decoded = super().decode(rows)
+        return [(replace(said, tokens=tuple(map(self._doubted, said.tokens))), state) for said, state in decoded]
+
+    def _doubted(self, token: Token) -> Token:
+        return replace(token, logprob=-1.0) if token.text.strip() == self.doubt else token
+
 
 def load(_checkpoint: Checkpoint, _settings: RecognizerSettings) -> FaultyBeepRecognizer:
     time.sleep(float(os.environ.get("BEEP_LOAD_SECONDS", "0")))
     fail_at(0)
-    return FaultyBeepRecognizer(refuses=[word for word in [os.environ.get("BEEP_FEAR")] if word])
+    deaf = [span.split("-") for span in os.environ.get("BEEP_DEAF", "").split(",") if span]
+    return FaultyBeepRecognizer(
+        refuses=[word for word in [os.environ.get("BEEP_FEAR")] if word],
+        deaf=[(float(start), float(end)) for start, end in deaf],
+    )
 
 
 def fail_at(batch: int) -> None:
