@@ -177,7 +177,7 @@ def test_in_turn_long_recordings_share_a_batch_and_none_waits_for_two() -> None:
 
 def test_in_turn_many_clips_and_a_long_recording_alternate() -> None:
     batcher = in_turn(4)
-    batches = []
+    batches: list[Batch] = []
     for position in range(60):
         batches += batcher.add(chunk(0, position))
         batches += batcher.add(chunk(100 + position, 0, WINDOW // 8))
