@@ -1,6 +1,7 @@
 """The server as a whole: binds, wires, serves, drains."""
 
 import errno
+import logging
 import resource
 import shutil
 import socket
@@ -10,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from parakeet_cli.errors import AddressUnavailable
+from parakeet_cli.errors import AddressUnavailable, OutputUnwritable, RunActive
 from parakeet_cli.output.presets import PRESETS
 from parakeet_cli.output.writers import formats
 from parakeet_cli.server.admission import Admission
 from parakeet_cli.server.app import create_app
 from parakeet_cli.server.desk import Desk
 from parakeet_cli.server.gate import Answered, GateServer
+from parakeet_cli.server.job_runner import JobRunner
 from parakeet_cli.server.logs import log_request, tell
 from parakeet_cli.server.metrics import Metrics
 from parakeet_cli.server.origins import is_wildcard
@@ -26,8 +28,11 @@ from parakeet_cli.settings import ReviewSettings, ServerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.engine import StartEngine
 from parakeet_cli.transcription.media.ffmpeg_process import end_all
+from parakeet_cli.user_folders import state_folder
 
 __all__ = ["Server", "running_server"]
+
+_LOG = logging.getLogger(__name__)
 
 _SECONDS_TO_ANSWER = 2.0
 """For what was cancelled at the end of the drain to be told so."""
@@ -42,17 +47,25 @@ def running_server(settings: ServerSettings, checkpoint: Checkpoint, start_engin
     """
     with boot_folder() as folder, closing(_bind(settings.host, settings.port)) as listener:
         _take_descriptors()
-        desk = Desk(start_engine, settings.lifecycle)
-        with closing(desk):
-            yield Server(settings, checkpoint, desk, listener, folder)
+        with (
+            closing(Desk(start_engine, settings.lifecycle)) as desk,
+            closing(Server(settings, checkpoint, desk, listener, folder)) as server,
+        ):
+            yield server
 
 
 class Server:
     def __init__(
-        self, settings: ServerSettings, checkpoint: Checkpoint, desk: Desk, listener: socket.socket, folder: Path
+        self,
+        settings: ServerSettings,
+        checkpoint: Checkpoint,
+        desk: Desk,
+        listener: socket.socket,
+        folder: Path,
     ) -> None:
         self._settings = settings
         self._desk = desk
+        self._jobs = jobs = _start_jobs(desk, settings)
         self._folder = folder
         self._model = checkpoint.name
         metrics = Metrics(desk.pulse)
@@ -65,6 +78,7 @@ class Server:
             language=checkpoint.language,
             started=int(time.time()),
             metrics=metrics,
+            jobs=jobs,
         )
         app = create_app(services)
 
@@ -97,6 +111,12 @@ class Server:
         """Take nothing more, answer what is there, then end ``serve``; safe in a handler of signals."""
         self._gate.ask_to_end()
 
+    def close(self) -> None:
+        """Leave jobs to the next server; before the desk is closed, which would cancel them."""
+        jobs, self._jobs = self._jobs, None
+        if jobs:
+            jobs.close()
+
     def abandon(self) -> None:
         """Remove what the process would leave if it ended now; engines and ffmpeg end by themselves or by this."""
         end_all()
@@ -117,12 +137,26 @@ class Server:
         )
         began = time.monotonic()
         self._gate.close_listener()
+        if self._jobs:
+            self._jobs.drain()
         if self._desk.drain(seconds):
             self._gate.wait_for_answers(max(_SECONDS_TO_ANSWER, seconds - (time.monotonic() - began)))
         else:
+            self.close()
             self._desk.close()
             self._gate.wait_for_answers(_SECONDS_TO_ANSWER)
         self._gate.stop()
+
+
+def _start_jobs(desk: Desk, settings: ServerSettings) -> JobRunner | None:
+    """None, with a warning, where none can be kept: all else works without them."""
+    try:
+        runner = JobRunner(state_folder() / "jobs", desk, settings)
+    except (RunActive, OutputUnwritable) as error:
+        _LOG.warning("This server takes no jobs: %s", error)
+        return None
+    runner.start()
+    return runner
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -48,17 +48,24 @@ def test_a_signal_lets_those_finish_who_wait_and_takes_nobody_else(start_server:
     assert not _is_alive(engine)
 
 
-def test_what_is_not_done_when_the_drain_ends_is_told_so(start_server: Start) -> None:
+def test_what_is_not_done_when_the_drain_ends_is_told_so_and_jobs_wait_for_the_next_start(
+    start_server: Start,
+) -> None:
     server = start_server("--concurrency", "1", "--drain", "1", BEEP_SECONDS="5", sound=None)
+    body, headers = _form(SPEECH)
+    job = server.ask("POST", "/v1/jobs", body, headers)
+    assert job.status == 202
     with ThreadPoolExecutor(8) as clients:
         answers = [clients.submit(server.transcribe, SPEECH) for _ in range(2)]
-        until(lambda: server.metric("parakeet_running") == 1, "one runs")
+        until(lambda: server.metric("parakeet_waiting") == 2, "they wait behind the job")
         began = time.monotonic()
         assert server.stop() == 0
         assert 1 <= time.monotonic() - began < 15
         for answer in answers:
             assert answer.result().status == 503
             assert 1 <= int(answer.result().headers["retry-after"]) <= 60
+    again = start_server()
+    until(lambda: again.ask("GET", job.headers["location"]).json()["status"] == "completed", "the job is done")
 
 
 @pytest.mark.parametrize(("first", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
