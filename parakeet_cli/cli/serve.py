@@ -1,6 +1,7 @@
 """``parakeet serve``: its options become settings. The work is in ``server.run``."""
 
 import math
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ def serve(
     keep: serve_options.Keep = f"{_SERVER.keep_seconds / 3600:g}:00:00",
     *,
     recognition: Recognition,
+    install_service: serve_options.InstallService = False,
     verbose: options.Verbose = False,
     log_format: options.LogFormat = options.LogStyle.TEXT,
 ) -> None:
@@ -77,6 +79,11 @@ def serve(
         ),
         uploads=uploads,
     )
+    if install_service:
+        from parakeet_cli.cli import service
+
+        service.install_service(sys.argv)
+        raise typer.Exit
     limit = None if math.isinf(uploads.max_seconds) else uploads.max_seconds
     transcription = recognition.settings(DecodingSettings(max_duration=limit), verbose=verbose)
     raise typer.Exit(run(settings, recognition.model, transcription, as_json=log_format is options.LogStyle.JSON))

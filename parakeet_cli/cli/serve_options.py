@@ -159,6 +159,15 @@ Lazy = Annotated[
     ),
 ]
 
+InstallService = Annotated[
+    bool,
+    typer.Option(
+        "--install-service",
+        rich_help_panel=LIFE,
+        help="Write a systemd unit that serves with these options, or print it if stdout is no terminal, and end.",
+    ),
+]
+
 Drain = Annotated[
     float,
     typer.Option(

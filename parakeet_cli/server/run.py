@@ -22,6 +22,7 @@ from parakeet_cli.server.job_runner import JobRunner
 from parakeet_cli.server.logs import log_request, tell
 from parakeet_cli.server.metrics import Metrics
 from parakeet_cli.server.origins import is_wildcard
+from parakeet_cli.server.service_notice import READY, STOPPING, tell_manager
 from parakeet_cli.server.services import Services
 from parakeet_cli.server.spool import Spool, boot_folder
 from parakeet_cli.settings import ReviewSettings, ServerSettings
@@ -104,6 +105,7 @@ class Server:
             address=self.address,
             model=self._model,
         )
+        tell_manager(READY)
         with closing(self._gate):
             self._gate.serve(self._begin_to_drain)
 
@@ -135,6 +137,7 @@ class Server:
             running=pulse.running,
             waiting=pulse.waiting,
         )
+        tell_manager(STOPPING)
         began = time.monotonic()
         self._gate.close_listener()
         if self._jobs:
