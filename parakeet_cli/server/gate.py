@@ -3,60 +3,31 @@
 Builds on the internals of waitress 3.0.2, which ``tests/server/test_waitress.py`` pins.
 """
 
-import json
 import resource
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ThreadedTaskDispatcher
 
 from parakeet_cli.server.admission import Admission, Kind
-from parakeet_cli.server.app import new_request_id, standing_headers
 from parakeet_cli.server.errors import ApiError
-from parakeet_cli.server.http_errors import INTERNAL
-from parakeet_cli.server.parser import GateParser
+from parakeet_cli.server.parser import LARGEST_HEAD, GateParser
+from parakeet_cli.server.tasks import Answered, RefusalTask, Task
 from parakeet_cli.settings import ServerSettings
 
-__all__ = ["Answered", "GateServer"]
+__all__ = ["GateServer"]
 
-_LARGEST_HEAD = 32 << 10
 _NO_LIMIT = 1 << 62
 """Bytes; the parser has ours, and asks for the key first."""
 _QUICK_THREADS = 2
-_CLIENT_LEFT = 499
-"""In the log only: nobody got a status."""
 _TOO_SLOW = "The request came too slowly; send it again over a better connection."
-_SENTENCES = {
-    400: "The request is malformed.",
-    413: "The request is larger than this server takes.",
-    431: f"The request's headers are larger than {_LARGEST_HEAD} bytes.",
-    501: "The request's transfer encoding is not supported.",
-}
-"""Of waitress's own errors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One request, for the log and the metrics. ``route`` is the rule of the URL, ``path`` what was asked for."""
-
-    request_id: str
-    client: str
-    method: str
-    path: str
-    route: str
-    status: int
-    seconds: float
-    received: int
-    """Bytes of the body."""
 
 
 class GateServer(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
@@ -145,74 +116,11 @@ class GateServer(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
         return any(channel.total_outbufs_len for channel in list(self.active_channels.values()))
 
 
-class _Reported:
-    """Of a task: says afterwards what came of it."""
-
-    request_id = ""
-
-    def service(self) -> None:
-        request = self.request  # type: ignore[attr-defined]
-        channel = self.channel  # type: ignore[attr-defined]
-        status = 0
-        try:
-            super().service()  # type: ignore[misc]
-        except ClientDisconnected:
-            status = _CLIENT_LEFT
-            raise
-        except Exception:
-            status = 500
-            raise
-        finally:
-            channel.server.report(
-                Answered(
-                    request_id=self.request_id or self._told_request_id(),
-                    client=str(channel.addr[0]),
-                    method=getattr(request, "command", "?"),
-                    path=getattr(request, "path", "?"),
-                    route=request.permit.route if request.permit else "unmatched",
-                    status=status or int(self.status.split()[0]),  # type: ignore[attr-defined]
-                    seconds=time.monotonic() - request.began,
-                    received=request.body_bytes_received,
-                )
-            )
-
-    def _told_request_id(self) -> str:
-        headers = self.response_headers  # type: ignore[attr-defined]
-        return next((value for name, value in headers if name.lower() == "x-request-id"), "")
-
-
-class _Task(_Reported, WSGITask):  # type: ignore[misc]
-    pass
-
-
-class _ErrorTask(_Reported, ErrorTask):  # type: ignore[misc]
-    """Our refusals and waitress's errors, as JSON; the connection is closed then."""
-
-    def execute(self) -> None:
-        error = _api_error(self.request.error)
-        body = json.dumps(error.body(), ensure_ascii=False).encode()
-        self.request_id = new_request_id()
-        self.status = f"{error.status} {HTTPStatus(error.status).phrase}"
-        headers = {
-            "Content-Type": "application/json",
-            "Cache-Control": "no-store",
-            **standing_headers(self.request_id, self.request.began),
-            **error.headers,
-            **self.channel.server.admission.access.origins.answer_headers(self.request.header),
-        }
-        self.response_headers.extend(headers.items())
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        if getattr(self.request, "command", None) == "HEAD":
-            body = b""
-        self.write(body)
-
-
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
-    task_class = _Task
-    error_task_class = _ErrorTask
+    task_class = Task
+    error_task_class = RefusalTask
     request: Any
     _lingers_since: float | None = None
     _was_refused = False
@@ -282,14 +190,6 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
                 self.server.add_task(self)
 
 
-def _api_error(error: Any) -> ApiError:
-    if isinstance(error, ApiError):
-        return error
-    if error.code >= 500 and error.code != 501:
-        return ApiError(error.code, INTERNAL, kind="server_error")
-    return ApiError(error.code, _SENTENCES.get(error.code, error.reason))
-
-
 def _threads(settings: ServerSettings) -> int:
     lifecycle, front = settings.lifecycle, settings.front
     return lifecycle.concurrency + lifecycle.waiting + front.followers + front.spare_threads
@@ -304,7 +204,7 @@ def _adjustments(listener: socket.socket, settings: ServerSettings) -> Adjustmen
         backlog=128,
         channel_timeout=front.idle_seconds,
         cleanup_interval=1,
-        max_request_header_size=_LARGEST_HEAD,
+        max_request_header_size=LARGEST_HEAD,
         max_request_body_size=_NO_LIMIT,
         channel_request_lookahead=1,  # so that the loop sees a client leave while it is answered
         asyncore_use_poll=True,

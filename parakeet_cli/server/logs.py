@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from parakeet_cli.display import display
-from parakeet_cli.server.gate import Answered
+from parakeet_cli.server.tasks import Answered
 
 __all__ = ["log_request", "set_up_logs", "tell"]
 

@@ -14,7 +14,10 @@ from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.uploads import too_large
 from parakeet_cli.settings import FrontSettings
 
-__all__ = ["GateParser"]
+__all__ = ["LARGEST_HEAD", "GateParser"]
+
+LARGEST_HEAD = 32 << 10
+"""Bytes of all headers."""
 
 _LONGEST_CHUNK_LINE = 4096
 _LONGEST_TRAILER = 32 << 10

@@ -17,7 +17,7 @@ from parakeet_cli.output.writers import formats
 from parakeet_cli.server.admission import Admission
 from parakeet_cli.server.app import create_app
 from parakeet_cli.server.desk import Desk
-from parakeet_cli.server.gate import Answered, GateServer
+from parakeet_cli.server.gate import GateServer
 from parakeet_cli.server.job_runner import JobRunner
 from parakeet_cli.server.logs import log_request, tell
 from parakeet_cli.server.metrics import Metrics
@@ -25,6 +25,7 @@ from parakeet_cli.server.origins import is_wildcard
 from parakeet_cli.server.service_notice import READY, STOPPING, tell_manager
 from parakeet_cli.server.services import Services
 from parakeet_cli.server.spool import Spool, boot_folder
+from parakeet_cli.server.tasks import Answered
 from parakeet_cli.settings import ReviewSettings, ServerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.engine import StartEngine

@@ -13,8 +13,9 @@ from flask import Flask, Response
 
 from parakeet_cli.server.admission import Admission, Kind
 from parakeet_cli.server.app import create_app
-from parakeet_cli.server.gate import Answered, GateServer
+from parakeet_cli.server.gate import GateServer
 from parakeet_cli.server.spool import Spool
+from parakeet_cli.server.tasks import Answered
 from parakeet_cli.settings import FrontSettings, LifecycleSettings, ServerSettings, UploadSettings
 from tests.server.applications import services_for
 from tests.server.asking import SPEECH
