@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from parakeet_cli.errors import ParakeetError
 from parakeet_cli.server import health, jobs_api, metrics, openai_api, page, subtitles, whisper_asr, whisper_cpp
 from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
-from parakeet_cli.server.http_errors import handle_api, handle_http, handle_unexpected
+from parakeet_cli.server.http_errors import handle_api, handle_http, handle_parakeet, handle_unexpected
 from parakeet_cli.server.services import EXTENSION, Services
 from parakeet_cli.server.uploads import FORM_OVERHEAD, UploadRequest
 from parakeet_cli.settings import ServerSettings
@@ -47,6 +48,7 @@ def create_app(services: Services) -> Flask:
     app.extensions[EXTENSION] = services
     _add_guards(app, services.settings)
     app.register_error_handler(ApiError, handle_api)
+    app.register_error_handler(ParakeetError, handle_parakeet)
     app.register_error_handler(HTTPException, handle_http)
     app.register_error_handler(Exception, handle_unexpected)
     for blueprint in _BLUEPRINTS:

@@ -8,7 +8,8 @@ from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from parakeet_cli.display import display
-from parakeet_cli.server.errors import ApiError
+from parakeet_cli.errors import ParakeetError
+from parakeet_cli.server.errors import ApiError, api_error
 
 __all__ = [
     "INTERNAL",
@@ -16,6 +17,7 @@ __all__ = [
     "from_http",
     "handle_api",
     "handle_http",
+    "handle_parakeet",
     "handle_unexpected",
     "no_disk",
     "overloaded",
@@ -84,6 +86,11 @@ def api_response(error: ApiError) -> Response:
 def handle_api(error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return api_response(error)
+
+
+def handle_parakeet(error: Exception) -> Response:
+    assert isinstance(error, ParakeetError)
+    return api_response(api_error(error))
 
 
 def handle_http(error: Exception) -> Response:
