@@ -72,11 +72,8 @@ class Places:
     def _next(self) -> Work | None:
         if any(map(_is_suspect, self._running.values())):
             return None
-        suspects = [work for work in self._again if _is_suspect(work)]
-        if suspects and self._running:
-            return None
-        if suspects:
-            # The shortest first: all others wait meanwhile.
+        if suspects := [work for work in self._again if _is_suspect(work)]:
+            # Nothing runs: they became suspects when all that ran was lost. The shortest first, as all others wait.
             work = min(suspects, key=lambda suspect: suspect.view.duration or math.inf)
             self._again.remove(work)
             return work

@@ -80,11 +80,11 @@ class Supervisor:
                 happened = self._happened.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
             except queue.Empty:
                 happened = _nothing
-            try:
-                happened()
-                self._advance()
-            except Exception:
-                _LOG.exception("The desk met what it does not understand, and goes on.")
+            for step in (happened, self._advance):
+                try:
+                    step()
+                except Exception:
+                    _LOG.exception("The desk met what it does not understand, and goes on.")
 
     def _advance(self) -> None:
         """Do what is due: with the engine, then for those that wait for it."""
@@ -214,13 +214,13 @@ class Supervisor:
             self.places.remove(work)
             change()
             self.changed.notify_all()
-        if isinstance(work.media, DescriptorMedia):
-            os.close(work.media.descriptor)
         for watcher in self.watchers:
             try:
                 watcher(work)
             except Exception:
                 _LOG.exception("Somebody who watches the desk failed.")
+        if isinstance(work.media, DescriptorMedia):
+            os.close(work.media.descriptor)
 
 
 def _nothing() -> None:

@@ -402,6 +402,20 @@ def test_media_that_cannot_be_given_to_the_engine_fails_alone(make: Make) -> Non
     puppets.given(good.number)
 
 
+def test_what_a_dead_engine_says_is_not_heard(make: Make) -> None:
+    puppets = Puppeteer()
+    work = make(puppets).submit(FILE, duration=60.0)
+    first = puppets.given(work.number)
+    first.dies(EngineFailed("It died."))
+    second = puppets.given(work.number, index=1)
+    first.finishes(work.number, "nonsense")
+    first.dies(EngineFailed("It died again."))
+    second.finishes(work.number, "sense")
+    transcript = over(work).transcript
+    assert transcript is not None
+    assert transcript.text == "sense"
+
+
 # Pace.
 
 
