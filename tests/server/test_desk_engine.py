@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.errors import EngineFailed
+from parakeet_cli.errors import EngineFailed, Overloaded
 from parakeet_cli.server.desk import Desk, EngineState, State, View, Work
 from parakeet_cli.settings import LifecycleSettings
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia
@@ -111,6 +111,27 @@ def test_a_recording_that_kills_engines_fails_and_the_next_one_is_answered(
     bad, good = desk.submit(FileMedia(poison), duration=1.0), desk.submit(FileMedia(wav), duration=1.5)
     assert isinstance(over(bad).error, EngineFailed)
     assert text(good) == "one two three"
+
+
+def test_an_engine_that_always_dies_is_given_up_for_a_while_and_nobody_waits_for_it(
+    desk_with: Open, wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parakeet_cli.server.lifecycle._LONGEST_BACK_OFF", 0.01)
+    desk = desk_with(BEEP_FAULT="exit@1")
+    works = [desk.submit(FileMedia(wav), duration=1.5) for _ in range(10)]
+    assert {type(over(work).error) for work in works} == {EngineFailed}
+    assert desk.pulse().engine is EngineState.FAILED
+    assert not desk.has_room()
+    with pytest.raises(Overloaded) as caught:
+        desk.submit(FileMedia(wav), duration=1.5)
+    assert caught.value.retry_after == 60
+
+
+def test_a_load_that_takes_too_long_is_told_to_who_waits(desk_with: Open, wav: Path) -> None:
+    desk = desk_with(replace(SETTINGS, load_seconds=1.0), BEEP_LOAD_SECONDS="60")
+    error = over(desk.submit(FileMedia(wav))).error
+    assert isinstance(error, EngineFailed)
+    assert "did not load the model" in str(error)
 
 
 def test_an_unloaded_engine_leaves_no_process(desk_with: Open, wav: Path) -> None:
