@@ -90,5 +90,6 @@ USER 1000:1000
 # The first start fetches the model before it listens; a start period ends as soon as the check succeeds.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30m --retries=3 \
     CMD ["python3", "-I", "-S", "/usr/local/lib/parakeet-healthcheck.py"]
-ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/parakeet-entrypoint"]
+# It ends as tini, which is then process 1 as the user that was asked for, and starts parakeet.
+ENTRYPOINT ["/usr/local/bin/parakeet-entrypoint"]
 CMD ["serve"]

@@ -138,4 +138,9 @@ fi
 if [ "${1:-}" = serve ] && ! has_key "$@"; then
     use_own_key
 fi
+# As process 1 it needs an init above it, and one of its own user: tini that stayed root could not pass signals on to
+# another user without the capability KILL. Under docker run --init there is one already.
+if [ $$ -eq 1 ]; then
+    exec tini -- parakeet "$@"
+fi
 exec parakeet "$@"

@@ -261,6 +261,24 @@ def test_the_program_takes_the_place_of_the_shell_and_gets_its_signals(container
     assert f"pid={process.pid}\n" in told
 
 
+@needs_root
+def test_as_process_1_it_becomes_an_init_of_the_user_that_was_asked_for(container: Container) -> None:
+    tini = container.folder / "tini"
+    tini.write_text('#!/bin/sh\necho "tini $$ $(id -u) $*"\n')
+    tini.chmod(0o755)
+    namespace = ["unshare", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("there are no process namespaces here")
+    done = subprocess.run(
+        [*namespace, container.folder / "entrypoint.sh", "serve", "--port", "80"],
+        env={"PATH": f"{container.folder}:/usr/bin:/bin", "PARAKEET_DATA_DIR": str(container.data), "PUID": "4321"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "tini 1 4321 -- parakeet serve --port 80\n"
+
+
 def test_the_first_start_makes_a_key_and_later_ones_keep_it(container: Container) -> None:
     first = container.run("serve")
     key = container.key.read_text()
