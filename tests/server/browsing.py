@@ -10,7 +10,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Download, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Download,
+    FilePayload,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.conftest import skip_for_want_of
 
@@ -70,9 +80,8 @@ class Visit:
         return self.page.locator(".row").filter(has_text=name)
 
     def choose(self, *files: tuple[str, bytes], within: str = "#files") -> None:
-        self.page.set_input_files(
-            within, [{"name": name, "mimeType": "audio/wav", "buffer": content} for name, content in files]
-        )
+        payloads = [FilePayload(name=name, mimeType="audio/wav", buffer=content) for name, content in files]
+        self.page.set_input_files(within, payloads)
 
     def open(self, row: Locator) -> None:
         """Show the result of a row once it is done."""
@@ -89,7 +98,11 @@ class Visit:
         """What axe-core finds on the page as it is now."""
         self.page.evaluate(_axe())
         found: dict[str, Any] = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [f"{fault['id']}: {node['html']} {node['failureSummary']}" for fault in found["violations"] for node in fault["nodes"]]
+        return [
+            f"{fault['id']}: {node['html']} {node['failureSummary']}"
+            for fault in found["violations"]
+            for node in fault["nodes"]
+        ]
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the window."""
