@@ -27,8 +27,8 @@ from parakeet_cli.settings import Dtype, RecognizerSettings, TranscriptionSettin
 from parakeet_cli.transcript import Transcript
 from parakeet_cli.transcription.checkpoints.finding import find
 from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.inputs import FileMedia
-from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.pipeline import Failed, Finished, Recording, Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Recognizer, Row
 

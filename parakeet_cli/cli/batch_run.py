@@ -26,6 +26,7 @@ from parakeet_cli.output.presets import PRESETS
 from parakeet_cli.output.writers import FORMATS, formats
 from parakeet_cli.settings import OnCollision, TranscriptionSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
+from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import open_media, probe
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 from parakeet_cli.transcription.media.inputs import (
@@ -37,7 +38,6 @@ from parakeet_cli.transcription.media.inputs import (
     UrlMedia,
     find_media,
 )
-from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.pipeline import Recording, Transcriber
 from parakeet_cli.user_folders import state_folder
 

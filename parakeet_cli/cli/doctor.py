@@ -73,7 +73,7 @@ def _ffmpeg() -> Iterator[Finding]:
 
 def _torch() -> Iterator[Finding]:
     try:
-        from parakeet_cli.transcription.nemo.devices import report
+        from parakeet_cli.transcription.pytorch.devices import report
 
         found = report()
     except Exception as error:  # whatever a broken installation raises is what the user must read

@@ -28,9 +28,9 @@ from parakeet_cli.evaluation.scoring import score, total
 from parakeet_cli.evaluation.sources import find_references
 from parakeet_cli.settings import ChunkSettings, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
+from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 from parakeet_cli.transcription.media.inputs import Skipped
-from parakeet_cli.transcription.nemo import load_recognizer
 from parakeet_cli.transcription.pipeline import Recording, Transcriber
 from parakeet_cli.transcription.recognizer import Recognizer
 from parakeet_cli.user_folders import state_folder

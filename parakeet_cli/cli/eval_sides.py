@@ -11,7 +11,7 @@ from parakeet_cli.cli.parsing import parse_batch_size, parse_silence
 from parakeet_cli.settings import (
     BatchSettings,
     ChunkSettings,
-    Dtype,
+    Dtype, Engine,
     RecognizerSettings,
     TranscriptionSettings,
     Vad,
@@ -57,6 +57,11 @@ def _device(side: Side, value: str) -> Side:
 def _dtype(side: Side, value: str) -> Side:
     dtype = Dtype(_one_of(Dtype, value, "dtype"))
     return _with_recognizer(side, replace(side.settings.recognizer, dtype=dtype))
+
+
+def _engine(side: Side, value: str) -> Side:
+    engine = Engine(_one_of(Engine, value, "engine"))
+    return _with_recognizer(side, replace(side.settings.recognizer, engine=engine))
 
 
 def _vad(side: Side, value: str) -> Side:
@@ -118,6 +123,7 @@ _OPTIONS: dict[str, Callable[[Side, str], Side]] = {
     "model": _model,
     "device": _device,
     "dtype": _dtype,
+    "engine": _engine,
     "batch-size": _batch_size,
     "chunk-seconds": _chunk_seconds,
     "context-seconds": _context_seconds,

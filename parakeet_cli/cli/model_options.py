@@ -19,6 +19,7 @@ from parakeet_cli.settings import (
     CoverageSettings,
     DecodingSettings,
     Dtype,
+    Engine,
     RecognizerSettings,
     TranscriptionSettings,
     Vad,
@@ -144,6 +145,17 @@ AllowLegacy = Annotated[
 ]
 
 
+NetworkEngine = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        envvar="PARAKEET_ENGINE",
+        rich_help_panel=MODEL,
+        help="torch loads fast and knows FastConformer with TDT; nemo is NVIDIA's toolkit and knows all.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What the options were set to."""
@@ -160,6 +172,7 @@ class Recognition:
     audit: Audit = True
     trust_model: TrustModel = False
     allow_legacy: AllowLegacy = False
+    engine: NetworkEngine = Engine.AUTO
 
     def settings(self, decoding: DecodingSettings, *, verbose: bool) -> TranscriptionSettings:
         """Raises ``typer.BadParameter`` for what cannot be read."""
@@ -168,7 +181,9 @@ class Recognition:
             activity=ActivitySettings(self.vad, parse_silence(self.skip_silence)),
             coverage=CoverageSettings(self.audit),
             chunks=ChunkSettings(chunk_length(self.chunk_seconds, self.chunk_minutes), self.context_seconds),
-            recognizer=RecognizerSettings(self.device, self.dtype, self.trust_model, verbose, self.allow_legacy),
+            recognizer=RecognizerSettings(
+                self.device, self.dtype, self.trust_model, verbose, self.allow_legacy, self.engine
+            ),
             batch=BatchSettings(parse_batch_size(self.batch_size)),
         )
 

@@ -68,7 +68,7 @@ def test_a_damaged_checkpoint_is_named(parakeet: Command) -> None:
 def test_a_card_too_old_for_this_torch_is_named(
     capability: tuple[int, int], built_for: list[str], problem: str | None
 ) -> None:
-    from parakeet_cli.transcription.nemo.devices import unsupported_architecture
+    from parakeet_cli.transcription.pytorch.devices import unsupported_architecture
 
     found = unsupported_architecture("GTX 1080", capability, built_for)
     assert (found or "").startswith(problem or "")
@@ -79,7 +79,7 @@ def test_auto_takes_the_cpu_where_there_is_no_card(monkeypatch: pytest.MonkeyPat
     import torch
 
     from parakeet_cli.settings import Dtype
-    from parakeet_cli.transcription.nemo.devices import choose_device, choose_dtype
+    from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     device = choose_device("auto")
@@ -93,7 +93,7 @@ def test_auto_takes_the_cpu_where_there_is_no_card(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.gpu
 def test_auto_takes_a_card_that_is_there() -> None:
-    from parakeet_cli.transcription.nemo.devices import choose_device
+    from parakeet_cli.transcription.pytorch.devices import choose_device
 
     assert choose_device("auto").type == "cuda"
 

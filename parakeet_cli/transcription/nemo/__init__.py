@@ -1,4 +1,4 @@
-"""A Recognizer on NeMo. The only package that imports torch and NeMo, and it does so late."""
+"""A Recognizer on NeMo, which it imports late."""
 
 from typing import TYPE_CHECKING
 
@@ -6,27 +6,16 @@ from parakeet_cli.settings import RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
-    from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+    import torch
 
-__all__ = ["load_recognizer"]
+    from parakeet_cli.transcription.pytorch.recognizer import Modules
+
+__all__ = ["load_modules"]
 
 
-def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "NemoRecognizer":
-    """Import NeMo, load the checkpoint and move it to the device that ``settings`` ask for.
-
-    Raises ``ModelError`` for a checkpoint that is damaged, not trusted or of another kind,
-    ``OutputUnwritable`` or ``DiskFull`` about the temporary folder, ``DeviceUnavailable`` for a device
-    that is not here (before the slow part of the imports), and ``EngineFailed`` if memory is short or a
-    card fails.
-    """
-    from parakeet_cli.transcription.nemo.devices import choose_device, choose_dtype
-
-    device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
-    from parakeet_cli.transcription.nemo.failures import engine_failures
+def load_modules(checkpoint: Checkpoint, settings: RecognizerSettings, device: "torch.device") -> "Modules":
+    """Import NeMo and load the checkpoint, with the errors of ``loading.load_model``."""
     from parakeet_cli.transcription.nemo.loading import load_model
-    from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+    from parakeet_cli.transcription.nemo.modules import modules_of
 
-    with engine_failures("a smaller model"):
-        model = load_model(checkpoint.path, device, settings)
-        return NemoRecognizer(model, checkpoint, device, dtype)
+    return modules_of(load_model(checkpoint.path, device, settings))

@@ -6,39 +6,15 @@ state of a batch, which is split and merged so that a batch may hold any recordi
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
-__all__ = ["CtcDecoder", "Decoder", "Emission", "TransducerDecoder"]
+from parakeet_cli.transcription.pytorch.decoding import Emission
+
+__all__ = ["CtcDecoder", "TransducerDecoder"]
 
 _DEFAULT_MAX_SYMBOLS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Emission:
-    """A token with its first frame, counted from the first frame given, its length in frames, its log-probability."""
-
-    token_id: int
-    frame: int
-    frames: int
-    logprob: float
-
-
-class Decoder(Protocol):
-    """Decodes rows of different recordings as one batch."""
-
-    def decode(
-        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
-    ) -> list[tuple[list[Emission], Any]]:
-        """``encoded`` is [rows, frames, features], ``lengths`` [rows]; one state (or None) a row in and out."""
-
-    def plain(self, state: Any) -> Any:
-        """A state as tensors, numbers, lists and dictionaries of them."""
-
-    def restored(self, plain: Any) -> Any:
-        """The state that ``plain`` was made of."""
 
 
 class TransducerDecoder:

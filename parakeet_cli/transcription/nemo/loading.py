@@ -5,19 +5,17 @@ the process meanwhile; here the weights are read from the archive itself and onl
 the archive is packed with gzip, in which nobody can seek.
 """
 
-import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
-from parakeet_cli.errors import EngineError, ModelCorrupt, ModelUnsupported
+from parakeet_cli.errors import ModelCorrupt, ModelUnsupported
 from parakeet_cli.settings import RecognizerSettings
 from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract, inspect
-from parakeet_cli.transcription.nemo.failures import first_line, ran_out_of_memory
 from parakeet_cli.transcription.nemo.quiet import quiet
+from parakeet_cli.transcription.pytorch.archive import damaged, read_weights
+from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
 from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["import_nemo", "load_model"]
@@ -74,30 +72,8 @@ def _build(archive: NemoArchive, kind: str) -> Any:
 
 
 def _load_weights(model: Any, archive: NemoArchive) -> None:
+    state = read_weights(archive)
     try:
-        with _weights(archive) as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
         model.load_state_dict(state, strict=True)
-    except Exception as error:
-        if isinstance(error, EngineError) or ran_out_of_memory(error):
-            raise
-        raise ModelCorrupt(
-            f"The weights in {archive.path} cannot be read ({first_line(error)}); download the checkpoint again."
-        ) from error
-
-
-@contextmanager
-def _weights(archive: NemoArchive) -> Iterator[IO[bytes]]:
-    """A file to seek in."""
-    if archive.legacy:
-        with temporary_folder() as folder:
-            extract(archive, Path(folder), only=[WEIGHTS])
-            with Path(folder, WEIGHTS).open("rb") as file:
-                yield file
-        return
-    with tarfile.open(archive.path, "r:") as tar:
-        name = next(name for name in tar.getnames() if name.removeprefix("./") == WEIGHTS)
-        member = tar.extractfile(name)
-        assert member is not None, "the pre-flight admits regular files only"
-        with member:
-            yield member
+    except RuntimeError as error:
+        raise damaged(archive, error) from error

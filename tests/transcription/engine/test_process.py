@@ -328,7 +328,7 @@ def test_whoever_starts_an_engine_imports_neither_torch_nor_nemo() -> None:
 
 @pytest.mark.model
 def test_the_demo_checkpoint_in_its_own_process_hears_what_it_hears_in_this_one() -> None:
-    from parakeet_cli.transcription.nemo import load_recognizer
+    from parakeet_cli.transcription.loading import load_recognizer
 
     checkpoint, settings = find("demo"), TranscriptionSettings()
     listener = Listener()

@@ -14,14 +14,14 @@ import pytest
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from parakeet_cli.errors import DiskFull, EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
-from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, RecognizerSettings
+from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, Engine, RecognizerSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
+from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
-from parakeet_cli.transcription.nemo import load_recognizer
-from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 from parakeet_cli.transcription.recognizer import Frames, Row
 from tests.fakes import cut
 
@@ -34,7 +34,7 @@ def minute() -> Samples:
 
 
 def tokens_of(
-    recognizer: NemoRecognizer, samples: Samples, chunk: float, context: float = 1.0, batch: int = 4
+    recognizer: TorchRecognizer, samples: Samples, chunk: float, context: float = 1.0, batch: int = 4
 ) -> list[Token]:
     """Recognize in chunks, with the state carried from one batch of them to the next."""
     chunks = cut(samples, 0, ChunkSettings(chunk, context), recognizer.frame_samples)
@@ -64,19 +64,31 @@ def likeness(left: str, right: str) -> float:
     return SequenceMatcher(None, left.split(), right.split(), autojunk=False).ratio()
 
 
+def last_norm(recognizer: TorchRecognizer) -> Any:
+    """The layer normalisation that the encoder ends in."""
+    layer: Any = list(recognizer._modules.encoder.layers)[-1]  # type: ignore[arg-type]
+    return layer.after if hasattr(layer, "after") else layer.norm_out
+
+
+def joint_of(recognizer: TorchRecognizer) -> Any:
+    """What the joint network makes of the encoder's frames."""
+    decoder: Any = recognizer._modules.decoder
+    return decoder.from_tokens if hasattr(decoder, "from_tokens") else decoder._computer.joint.pred
+
+
 def samples_of(path: Path) -> Samples:
     with open_media(FileMedia(path)) as file:
         info = probe(file)
         return np.concatenate(list(decode(file, info, choose_track(info, None), DecodingSettings())))
 
 
-def test_a_real_recording_is_recognized(recognizer: NemoRecognizer, one_two_three: Path) -> None:
+def test_a_real_recording_is_recognized(recognizer: TorchRecognizer, one_two_three: Path) -> None:
     tokens = tokens_of(recognizer, samples_of(one_two_three), chunk=30)
     assert text(tokens).lower().replace(".", "").replace(",", "") == "one two three"
 
 
 def test_the_text_is_that_of_nemos_own_transcribe(
-    recognizer: NemoRecognizer, demo: Checkpoint, one_two_three: Path
+    recognizer: TorchRecognizer, demo: Checkpoint, one_two_three: Path
 ) -> None:
     from nemo.collections.asr.models import ASRModel
 
@@ -93,7 +105,7 @@ def test_the_text_is_that_of_nemos_own_transcribe(
 
 @pytest.mark.parametrize("chunk", [4, 10])
 def test_chunks_with_context_and_carried_state_say_what_one_pass_says(
-    recognizer: NemoRecognizer, minute: Samples, chunk: float
+    recognizer: TorchRecognizer, minute: Samples, chunk: float
 ) -> None:
     whole = tokens_of(recognizer, minute, chunk=70)
     chunked = tokens_of(recognizer, minute, chunk=chunk, context=2.0)
@@ -103,7 +115,7 @@ def test_chunks_with_context_and_carried_state_say_what_one_pass_says(
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
-    recognizer: NemoRecognizer, minute: Samples, batch: int
+    recognizer: TorchRecognizer, minute: Samples, batch: int
 ) -> None:
     first = tokens_of(recognizer, minute, chunk=5, batch=3)
     other = tokens_of(recognizer, minute, chunk=5, batch=batch)
@@ -112,7 +124,7 @@ def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
     assert [token.logprob for token in other] == pytest.approx([token.logprob for token in first], abs=1e-3)
 
 
-def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: NemoRecognizer, minute: Samples) -> None:
+def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: TorchRecognizer, minute: Samples) -> None:
     """One goes on with its state, one begins, one is short: each says what it says alone."""
     parts = [minute[: 40 * 16_000], minute[10 * 16_000 : 50 * 16_000], minute[: 3 * 16_000]]
     chunks = [cut(part, n, ChunkSettings(10, 1), recognizer.frame_samples) for n, part in enumerate(parts)]
@@ -131,7 +143,9 @@ def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: NemoRe
     assert [[t.end for t in tokens] for tokens in together] == [[t.end for t in tokens] for tokens in alone]
 
 
-def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_two_three: Path) -> None:
+def test_log_probabilities_are_the_decoders_own(
+    recognizer: TorchRecognizer, nemo_model: Any, one_two_three: Path
+) -> None:
     """The first token's, computed by hand from the joint network's output at its frame."""
     import torch
 
@@ -140,7 +154,7 @@ def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_
     ((frames,),) = recognizer.encode([chunk])
     ((hypothesis, _),) = recognizer.decode([Row((frames,), None)])
     token = hypothesis.tokens[0]
-    model = recognizer._model
+    model = nemo_model
     with torch.inference_mode():
         blank = model.joint.num_classes_with_blank - model.joint.num_extra_outputs - 1
         predicted, _ = model.decoder.predict(torch.tensor([[blank]]), None, add_sos=False, batch_size=1)[:2]
@@ -151,7 +165,7 @@ def test_log_probabilities_are_the_decoders_own(recognizer: NemoRecognizer, one_
     assert len({round(token.logprob, 6) for token in hypothesis.tokens}) > 1
 
 
-def test_every_frame_is_owned_once(recognizer: NemoRecognizer, minute: Samples) -> None:
+def test_every_frame_is_owned_once(recognizer: TorchRecognizer, minute: Samples) -> None:
     chunks = cut(minute[: 50 * 16_000 + 333], 0, ChunkSettings(7, 1), recognizer.frame_samples)
     frames = flat(recognizer.encode(chunks))
     position = 0
@@ -200,7 +214,7 @@ def test_a_packed_state_goes_on_as_the_state_itself(
     assert first.unpack(first.pack(None)) is None
 
 
-def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: NemoRecognizer, minute: Samples) -> None:
+def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: TorchRecognizer, minute: Samples) -> None:
     (chunk,) = cut(minute[: 20 * 16_000], 0, ChunkSettings(30, 1), recognizer.frame_samples)
     place = 100 * recognizer.frame_samples
     ((whole,),) = recognizer.encode([chunk])
@@ -213,14 +227,14 @@ def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: NemoRecogniz
 
 
 def test_overflow_in_a_short_format_is_repeated_in_fp32(
-    demo: Checkpoint, minute: Samples, caplog: pytest.LogCaptureFixture
+    demo: Checkpoint, engine: Engine, minute: Samples, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Scaled weights fit into fp16, what they give does not: 65,504 is its largest value."""
-    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP16))
+    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP16, engine=engine))
     chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
-    plain = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32))
+    plain = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine))
     for each in (loaded, plain):
-        each._encoder.layers[-1].norm_out.weight.data.fill_(30_000)
+        last_norm(each).weight.data.fill_(30_000)
     with caplog.at_level(logging.WARNING):
         ((frames,),) = loaded.encode([chunk])
         loaded.encode([chunk])
@@ -230,16 +244,18 @@ def test_overflow_in_a_short_format_is_repeated_in_fp32(
     assert np.allclose(frames.encoded.numpy(), expected.encoded.numpy(), rtol=0.05, atol=500)
 
 
-def test_values_that_stay_infinite_are_an_error_of_that_sound(demo: Checkpoint, minute: Samples) -> None:
-    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
-    loaded._encoder.layers[-1].norm_out.weight.data.fill_(float("inf"))
+def test_values_that_stay_infinite_are_an_error_of_that_sound(
+    demo: Checkpoint, engine: Engine, minute: Samples
+) -> None:
+    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
+    last_norm(loaded).weight.data.fill_(float("inf"))
     chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
     with pytest.raises(RecognitionFailed, match="not finite"):
         loaded.encode([chunk])
 
 
-def test_bf16_changes_few_words(demo: Checkpoint, recognizer: NemoRecognizer, minute: Samples) -> None:
-    short = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+def test_bf16_changes_few_words(demo: Checkpoint, engine: Engine, recognizer: TorchRecognizer, minute: Samples) -> None:
+    short = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
     left, right = (text(tokens_of(each, minute, chunk=30)) for each in (recognizer, short))
     assert likeness(left, right) >= 0.95
 
@@ -286,20 +302,20 @@ def test_a_disk_too_full_to_unpack_gzip_is_no_damage(
     ],
 )
 def test_batches_of_longer_chunks_have_fewer_of_them(
-    demo: Checkpoint, recognizer: NemoRecognizer, device: str, window: float, chunks: int
+    demo: Checkpoint, recognizer: TorchRecognizer, device: str, window: float, chunks: int
 ) -> None:
     import torch
 
-    chooser = NemoRecognizer(recognizer._model, demo, torch.device(device), torch.float32)
+    chooser = TorchRecognizer(recognizer._modules, demo, torch.device(device), torch.float32)
     assert chooser.chunks_a_batch(window) == chunks
 
 
-def test_the_language_is_the_checkpoints(demo: Checkpoint, recognizer: NemoRecognizer) -> None:
+def test_the_language_is_the_checkpoints(demo: Checkpoint, recognizer: TorchRecognizer) -> None:
     assert recognizer.language == demo.language == "en"
 
 
 def test_a_chunk_that_does_not_fit_in_memory_is_an_engine_error_that_tells_what_to_do(
-    recognizer: NemoRecognizer,
+    recognizer: TorchRecognizer,
 ) -> None:
     length = 10**14
     samples = np.broadcast_to(np.float32(0), (length,))
@@ -309,7 +325,7 @@ def test_a_chunk_that_does_not_fit_in_memory_is_an_engine_error_that_tells_what_
     assert "--device cpu" not in str(caught.value)
 
 
-def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: NemoRecognizer, minute: Samples) -> None:
+def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: TorchRecognizer, minute: Samples) -> None:
     import torch
 
     def fail(*_: object) -> None:
@@ -317,8 +333,7 @@ def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: NemoRec
 
     chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), recognizer.frame_samples)[0]
     row = Row(tuple(flat(recognizer.encode([chunk]))), None)
-    model = recognizer._model
-    hooks = [model.encoder.register_forward_pre_hook(fail), model.joint.pred.register_forward_pre_hook(fail)]
+    hooks = [part.register_forward_pre_hook(fail) for part in (recognizer._modules.encoder, joint_of(recognizer))]
     try:
         error: Exception = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB." + " More of it." * 99)
         with pytest.raises(EngineFailed, match=r"Tried to allocate 9 GiB.*--chunk-seconds, or --device cpu") as caught:

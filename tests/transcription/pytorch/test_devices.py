@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from parakeet_cli.errors import DeviceUnavailable
-from parakeet_cli.transcription.nemo.devices import choose_device, cuda_problem, report
+from parakeet_cli.transcription.pytorch.devices import choose_device, cuda_problem, report
 
 OLD_DRIVER = (
     "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "

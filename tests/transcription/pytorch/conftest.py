@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from parakeet_cli.settings import Dtype, RecognizerSettings
+from parakeet_cli.settings import Dtype, Engine, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.preflight import extract, inspect
-from parakeet_cli.transcription.nemo import load_recognizer
-from parakeet_cli.transcription.nemo.recognizer import NemoRecognizer
+from parakeet_cli.transcription.loading import load_recognizer
+from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 
 Untrained = Callable[[str], Checkpoint]
 
@@ -27,16 +27,31 @@ def demo() -> Checkpoint:
     return find("demo")
 
 
+@pytest.fixture(scope="session", params=[Engine.NEMO, Engine.TORCH], ids=str)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    chosen: Engine = request.param
+    return chosen
+
+
 @pytest.fixture(scope="session")
-def recognizer(demo: Checkpoint) -> NemoRecognizer:
+def recognizer(demo: Checkpoint, engine: Engine) -> TorchRecognizer:
     import torch
 
     torch.set_num_threads(1)
-    return load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32))
+    return load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine))
 
 
 @pytest.fixture(scope="session")
-def untrained(demo: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Untrained:
+def nemo_model(demo: Checkpoint) -> Any:
+    import torch
+
+    from parakeet_cli.transcription.nemo.loading import load_model
+
+    return load_model(demo.path, torch.device("cpu"), RecognizerSettings())
+
+
+@pytest.fixture(scope="session")
+def untrained(demo: Checkpoint, nemo_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Untrained:
     """Make a checkpoint of a kind (rnnt, ctc, hybrid) with the demo's encoder and tokens and random weights."""
 
     def make(kind: str) -> Checkpoint:
@@ -51,8 +66,7 @@ def untrained(demo: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Unt
         model_class._set_model_restore_state(is_being_restored=True, folder=str(folder / "parts"))
         model: Any = model_class.from_config_dict(OmegaConf.create(config))
         model_class._set_model_restore_state(is_being_restored=False)
-        trained = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32))
-        model.encoder.load_state_dict(trained._model.encoder.state_dict())
+        model.encoder.load_state_dict(nemo_model.encoder.state_dict())
         path = folder / f"{kind}.nemo"
         model.save_to(str(path))
         return Checkpoint(kind, path)

@@ -1,0 +1,174 @@
+"""The FastConformer encoder: features become frames, one for eight.
+
+Parameters stand as ``weights.prepare`` leaves them: queries, keys and values in one matrix, batch normalisation folded
+into the convolution before it, and the halves of the feed-forward steps into their second matrix.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from parakeet_cli.transcription.fastconformer.architecture import Architecture
+
+__all__ = ["Encoder"]
+
+_LONGEST_PERIOD = 10_000.0
+"""Of the sinusoids that stand for distances."""
+
+
+class Encoder(nn.Module):
+    """Subsampling by convolutions, and Conformer layers with attention over the whole chunk."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self._width = architecture.width
+        self._scale = architecture.scale
+        self.subsampling = _Subsampling(architecture)
+        self.layers = nn.ModuleList(_Layer(architecture) for _ in range(architecture.layers))
+
+    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """[rows, feature frames, mels] and [rows] become [rows, frames, width] and the [rows] frames of each."""
+        frames, counts = self.subsampling(features, counts)
+        if self._scale != 1.0:
+            frames = frames * self._scale
+        longest = frames.shape[1]
+        padded = None
+        if int(counts.min()) < longest:
+            padded = torch.arange(longest, device=frames.device) >= counts.unsqueeze(1)
+        distances = _distances(longest, self._width, frames.device, frames.dtype)
+        for layer in self.layers:
+            frames = layer(frames, distances, padded)
+        return frames, counts
+
+
+class _Subsampling(nn.Module):
+    """Three convolutions that halve frames and mels, the second and third by channel with a mixing of channels."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        channels = architecture.channels
+        self.first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
+        self.halving = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, stride=2, padding=1, groups=channels) for _ in range(2)
+        )
+        self.mixing = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in range(2))
+        self.out = nn.Linear(channels * architecture.subsampled_mels, architecture.width)
+
+    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        planes = features.unsqueeze(1)
+        planes = self.first(planes).relu_()
+        counts = (counts - 1) // 2 + 1
+        for halving, mixing in zip(self.halving, self.mixing, strict=True):
+            planes = mixing(halving(_silenced(planes, counts))).relu_()
+            counts = (counts - 1) // 2 + 1
+        return self.out(_silenced(planes, counts).transpose(1, 2).flatten(2)), counts
+
+
+def _silenced(planes: Tensor, counts: Tensor) -> Tensor:
+    """[rows, channels, frames, mels] with zeros beyond the frames of each row, which a convolution would hear."""
+    longest = planes.shape[2]
+    if int(counts.min()) >= longest:
+        return planes
+    beyond = torch.arange(longest, device=planes.device) >= counts.unsqueeze(1)
+    return planes.masked_fill(beyond[:, None, :, None], 0.0)
+
+
+class _Layer(nn.Module):
+    """Half a feed-forward step, attention, convolution, half a feed-forward step (arXiv:2005.08100)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width = architecture.width
+        self.before_first = nn.LayerNorm(width)
+        self.first = _FeedForward(architecture)
+        self.before_attention = nn.LayerNorm(width)
+        self.attention = _Attention(architecture)
+        self.before_convolution = nn.LayerNorm(width)
+        self.convolution = _Convolution(architecture)
+        self.before_second = nn.LayerNorm(width)
+        self.second = _FeedForward(architecture)
+        self.after = nn.LayerNorm(width)
+
+    def forward(self, frames: Tensor, distances: Tensor, padded: Tensor | None) -> Tensor:
+        frames = frames + self.first(self.before_first(frames))
+        frames = frames + self.attention(self.before_attention(frames), distances, padded)
+        frames = frames + self.convolution(self.before_convolution(frames), padded)
+        frames = frames + self.second(self.before_second(frames))
+        return self.after(frames)  # type: ignore[no-any-return]
+
+
+class _FeedForward(nn.Module):
+    """Half of it: the factor stands in the second matrix."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.up = nn.Linear(architecture.width, architecture.feed_forward, architecture.has_bias)
+        self.down = nn.Linear(architecture.feed_forward, architecture.width, architecture.has_bias)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.down(functional.silu(self.up(frames)))  # type: ignore[no-any-return]
+
+
+class _Attention(nn.Module):
+    """Every frame looks at every other, by content and by distance (arXiv:1901.02860, section 3.3)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width, heads = architecture.width, architecture.heads
+        self._heads = heads
+        self.inputs = nn.Linear(width, 3 * width, architecture.has_bias)
+        self.distance = nn.Linear(width, width, bias=False)
+        self.content_bias = nn.Parameter(torch.empty(heads, 1, width // heads))
+        self.distance_bias = nn.Parameter(torch.empty(heads, 1, width // heads))
+        self.out = nn.Linear(width, width, architecture.has_bias)
+
+    def forward(self, frames: Tensor, distances: Tensor, padded: Tensor | None) -> Tensor:
+        rows, longest, width = frames.shape
+        shape = (rows, longest, 3, self._heads, width // self._heads)
+        query, key, value = self.inputs(frames).view(shape).permute(2, 0, 3, 1, 4)
+        position = self.distance(distances).view(-1, self._heads, width // self._heads).transpose(0, 1)
+        scale = 1.0 / math.sqrt(width // self._heads)
+        nearness = _shifted(torch.matmul(query + self.distance_bias, position.transpose(-2, -1))) * scale
+        if padded is not None:
+            nearness = nearness.masked_fill(padded[:, None, None, :], -math.inf)
+        heard = functional.scaled_dot_product_attention(query + self.content_bias, key, value, nearness, scale=scale)
+        return self.out(heard.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+def _shifted(scores: Tensor) -> Tensor:
+    """[rows, heads, frames, distances from far before to far behind] become [rows, heads, frames, frames].
+
+    Frame i of the queries finds frame j of the keys at distance i − j: each row of scores begins one further left.
+    """
+    rows, heads, longest, distances = scores.shape
+    scores = scores.contiguous()
+    strides = (heads * longest * distances, longest * distances, distances - 1, 1)
+    return scores.as_strided((rows, heads, longest, longest), strides, longest - 1)
+
+
+class _Convolution(nn.Module):
+    """A gated mixing of channels, a convolution over time in each channel, and a mixing again."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width = architecture.width
+        self.gated = nn.Linear(width, 2 * width, architecture.has_bias)
+        self.over_time = nn.Conv1d(width, width, architecture.kernel, padding=architecture.kernel // 2, groups=width)
+        self.mixing = nn.Linear(width, width, architecture.has_bias)
+
+    def forward(self, frames: Tensor, padded: Tensor | None) -> Tensor:
+        frames = functional.glu(self.gated(frames), dim=-1)
+        if padded is not None:
+            frames = frames.masked_fill(padded.unsqueeze(-1), 0.0)
+        frames = functional.silu(self.over_time(frames.transpose(1, 2))).transpose(1, 2)
+        return self.mixing(frames)  # type: ignore[no-any-return]
+
+
+def _distances(longest: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """[2 × longest − 1, width]: sines and cosines of the distances longest − 1 … 1 − longest."""
+    distances = torch.arange(longest - 1, -longest, -1, dtype=torch.float32, device=device).unsqueeze(1)
+    exponents = torch.arange(0, width, 2, dtype=torch.float32, device=device)
+    angles = distances * torch.exp(exponents * -(math.log(_LONGEST_PERIOD) / width))
+    return torch.stack((angles.sin(), angles.cos()), dim=2).flatten(1).to(dtype)

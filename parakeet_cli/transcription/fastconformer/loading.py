@@ -1,0 +1,76 @@
+"""Weights and pieces of a checkpoint, from the ``.nemo`` or from what an earlier run converted it to."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from parakeet_cli.errors import ModelCorrupt
+from parakeet_cli.settings import RecognizerSettings
+from parakeet_cli.transcription.checkpoints.preflight import NemoArchive, extract, inspect
+from parakeet_cli.transcription.fastconformer import converted
+from parakeet_cli.transcription.fastconformer.architecture import Architecture, describe
+from parakeet_cli.transcription.fastconformer.network import Network
+from parakeet_cli.transcription.fastconformer.weights import prepare
+from parakeet_cli.transcription.pytorch.archive import damaged, read_weights
+from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
+from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
+from parakeet_cli.user_folders import temporary_folder
+
+__all__ = ["load"]
+
+_WORTH_CONVERTING = 64 << 20
+"""Bytes of weights; fewer are read at once."""
+
+_Contents = tuple[Architecture, dict[str, Tensor], tuple[str, ...]]
+
+
+def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: torch.dtype) -> Modules:
+    """As ``load_modules`` of the package."""
+    size = path.stat().st_size
+    conversion = converted.place(path, dtype) if size > _WORTH_CONVERTING else None
+    contents = converted.read(conversion) if conversion else None
+    if contents is None:
+        contents = _read(inspect(path, trust=settings.trust_model, allow_legacy=settings.allow_legacy), dtype)
+        if conversion:
+            converted.write(conversion, *contents)
+            contents = converted.read(conversion) or contents
+    architecture, weights, pieces = contents
+    with torch.device("meta"):
+        network = Network(architecture)
+    network.load_state_dict(weights, strict=True, assign=True)
+    network.eval().to(device)
+    return Modules(
+        network.features, network.encoder, network.encoder, network.transducer, pieces, architecture.frame_samples
+    )
+
+
+def _read(archive: NemoArchive, dtype: torch.dtype) -> _Contents:
+    architecture = describe(archive.config)
+    try:
+        weights = prepare(read_weights(archive), architecture)
+        with torch.device("meta"):
+            Network(architecture).load_state_dict(weights, strict=True, assign=True)
+    except (KeyError, RuntimeError) as error:
+        if ran_out_of_memory(error):
+            raise
+        raise damaged(archive, error) from error
+    weights = {
+        name: value.to(dtype) if name.startswith("encoder.") else value.float() for name, value in weights.items()
+    }
+    return architecture, weights, _pieces(archive, architecture.tokenizer)
+
+
+def _pieces(archive: NemoArchive, tokenizer: str) -> tuple[str, ...]:
+    """The text of every token id; that the archive holds its tokenizer is checked before."""
+    from sentencepiece import SentencePieceProcessor
+
+    with temporary_folder() as folder:
+        extract(archive, Path(folder), only=[tokenizer])
+        try:
+            model = SentencePieceProcessor(model_file=str(Path(folder, tokenizer)))
+        except (OSError, RuntimeError) as error:
+            raise ModelCorrupt(
+                f"The tokenizer in {archive.path} cannot be read; download the checkpoint again."
+            ) from error
+    return tuple(piece_text(model.id_to_piece(index)) for index in range(model.get_piece_size()))

@@ -1,0 +1,48 @@
+"""A checkpoint becomes a Recognizer. Torch and all that is slow to import come late."""
+
+from typing import TYPE_CHECKING
+
+from parakeet_cli.errors import ModelUnsupported
+from parakeet_cli.settings import Engine, RecognizerSettings
+from parakeet_cli.transcription.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
+
+    from parakeet_cli.transcription.pytorch.recognizer import Modules, TorchRecognizer
+
+__all__ = ["load_recognizer"]
+
+
+def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "TorchRecognizer":
+    """Load the checkpoint and move it to the device that ``settings`` ask for.
+
+    Raises ``ModelError`` for a checkpoint that is damaged, not trusted or of another kind,
+    ``OutputUnwritable`` or ``DiskFull`` about the temporary folder, ``DeviceUnavailable`` for a device
+    that is not here (before the slow part of the imports), and ``EngineFailed`` if memory is short or a
+    card fails.
+    """
+    from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype
+
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    from parakeet_cli.transcription.pytorch.failures import engine_failures
+    from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
+
+    with engine_failures("a smaller model"):
+        return TorchRecognizer(_modules(checkpoint, settings, device, dtype), checkpoint, device, dtype)
+
+
+def _modules(
+    checkpoint: Checkpoint, settings: RecognizerSettings, device: "torch.device", dtype: "torch.dtype"
+) -> "Modules":
+    """Our own network where it fits; on a card NeMo's, until ours has been measured there."""
+    from parakeet_cli.transcription import fastconformer, nemo
+
+    if settings.engine is Engine.TORCH or (settings.engine is Engine.AUTO and device.type == "cpu"):
+        try:
+            return fastconformer.load_modules(checkpoint, settings, device, dtype)
+        except ModelUnsupported:
+            if settings.engine is Engine.TORCH:
+                raise
+    return nemo.load_modules(checkpoint, settings, device)

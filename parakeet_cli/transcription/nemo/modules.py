@@ -1,0 +1,38 @@
+"""NeMo's preprocessor, encoder and decoding computer, called directly.
+
+``model.transcribe`` is neither re-entrant nor free of side effects, and pads what it is given; none of it is used.
+"""
+
+from typing import Any
+
+import torch
+
+from parakeet_cli.transcription.nemo.decoding import CtcDecoder, TransducerDecoder
+from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
+
+__all__ = ["modules_of"]
+
+
+def modules_of(model: Any) -> Modules:
+    """The parts of a NeMo model that a recognizer uses."""
+    featurizer = model.preprocessor.featurizer
+    featurizer.dither = 0.0  # random noise would make two runs differ
+    featurizer.pad_to = 0
+
+    def features(signals: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        made: tuple[torch.Tensor, torch.Tensor] = model.preprocessor(input_signal=signals, length=lengths)
+        return made
+
+    def encode(spectra: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        encoded, counts = model.encoder(audio_signal=spectra, length=lengths)
+        return encoded.transpose(1, 2), counts
+
+    tokens: list[str] = model.tokenizer.ids_to_tokens(list(range(model.tokenizer.vocab_size)))
+    return Modules(
+        features=features,
+        encoder=model.encoder,
+        encode=encode,
+        decoder=TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model),
+        pieces=tuple(piece_text(token) for token in tokens),
+        frame_samples=int(featurizer.hop_length) * int(model.encoder.subsampling_factor),
+    )

@@ -1,0 +1,1 @@
+"""What every recognizer on torch has in common. Imports torch, and so is imported late."""

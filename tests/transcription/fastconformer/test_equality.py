@@ -1,0 +1,143 @@
+"""Our network against NeMo's, token for token: the trained demo checkpoint, and random weights of other shapes."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
+from benchmarks.replica import Shape, build
+from parakeet_cli.settings import Dtype, Engine, RecognizerSettings
+from parakeet_cli.transcription.checkpoints import Checkpoint, find
+from parakeet_cli.transcription.checkpoints.conversions import conversions
+from parakeet_cli.transcription.chunking import Chunk, Samples, Span
+from parakeet_cli.transcription.loading import load_recognizer
+from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
+from parakeet_cli.transcription.recognizer import Frames, Row
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def minute() -> Samples:
+    return make_recording(60, 11, load_clips(DEFAULT_FOLDER), style="mixed").samples
+
+
+@pytest.fixture(scope="module")
+def small_replica(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Random weights: two layers of the encoder and of the LSTM, biases, scaled frames, another kernel."""
+    path = tmp_path_factory.mktemp("replica") / "small.nemo"
+    build(path, Shape(2, 64, 4, channels=16, kernel=5, mels=80, has_bias=True, is_scaled=True, prediction=48))
+    return Checkpoint("small", path)
+
+
+def both(checkpoint: Checkpoint, dtype: Dtype = Dtype.FP32) -> tuple[TorchRecognizer, TorchRecognizer]:
+    ours, theirs = (
+        load_recognizer(checkpoint, RecognizerSettings(device="cpu", dtype=dtype, engine=engine))
+        for engine in (Engine.TORCH, Engine.NEMO)
+    )
+    return ours, theirs
+
+
+def chunks_of(samples: Samples, seconds: Sequence[float]) -> list[Chunk]:
+    """One after the other, each a recording of its own."""
+    chunks, start = [], 0
+    for number, length in enumerate(seconds):
+        end = start + round(length * 16_000)
+        chunks.append(Chunk(samples[start:end], Span(0, 0, end - start, end - start), number))
+        start = end
+    return chunks
+
+
+def decoded(recognizer: TorchRecognizer, encoded: Sequence[tuple[Frames, ...]], cut: int) -> list[tuple[Any, ...]]:
+    """Tokens of all rows, decoded in two parts with the state carried between them."""
+    heads = [Frames(f.first_sample, cut, f.encoded[:cut]) for (f,) in encoded]
+    tails = [
+        Frames(f.first_sample + cut * recognizer.frame_samples, f.count - cut, f.encoded[cut:]) for (f,) in encoded
+    ]
+    begun = recognizer.decode([Row((head,), None) for head in heads])
+    states = [recognizer.unpack(recognizer.pack(state)) for _, state in begun]
+    ended = recognizer.decode([Row((tail,), state) for tail, state in zip(tails, states, strict=True)])
+    return [(*first.tokens, *second.tokens) for (first, _), (second, _) in zip(begun, ended, strict=True)]
+
+
+@pytest.mark.parametrize("which", ["demo", "small"])
+def test_every_token_is_that_of_nemo(which: str, minute: Samples, request: pytest.FixtureRequest) -> None:
+    """Rows of unlike length in one batch, with quiet sound and noise among them."""
+    checkpoint = find("demo") if which == "demo" else request.getfixturevalue("small_replica")
+    ours, theirs = both(checkpoint)
+    chunks = chunks_of(minute, [11.3, 4.02, 0.7, 20])
+    encoded, expected = ours.encode(chunks), theirs.encode(chunks)
+    for (mine,), (reference,) in zip(encoded, expected, strict=True):
+        assert mine.count == reference.count
+        assert np.allclose(mine.encoded, reference.encoded, atol=2e-4, rtol=1e-3)
+    for found, wanted in zip(decoded(ours, encoded, 6), decoded(theirs, expected, 6), strict=True):
+        assert len(wanted) > 0
+        assert [(t.text, t.start, t.end) for t in found] == [(t.text, t.start, t.end) for t in wanted]
+        assert [t.logprob for t in found] == pytest.approx([t.logprob for t in wanted], abs=2e-3)
+
+
+def test_bf16_is_as_near_to_fp32_as_nemos(minute: Samples) -> None:
+    chunks = chunks_of(minute, [20, 20])
+    exact = both(find("demo"))[1].encode(chunks)
+    ours, theirs = (each.encode(chunks) for each in both(find("demo"), Dtype.BF16))
+    mine, reference = (
+        sum(float((a.encoded - b.encoded).square().sum()) for (a,), (b,) in zip(found, exact, strict=True))
+        for found in (ours, theirs)
+    )
+    assert mine < 1.5 * reference
+
+
+def test_a_large_checkpoint_is_converted_once_and_says_the_same(
+    small_replica: Checkpoint, minute: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARAKEET_CACHE_DIR", str(tmp_path))
+    chunks = chunks_of(minute, [9, 3])
+    before = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading._WORTH_CONVERTING", 1000)
+    load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    (conversion,) = conversions()
+    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading.inspect", None)  # it is read no more
+    after = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    for (mine,), (reference,) in zip(after.encode(chunks), before.encode(chunks), strict=True):
+        assert np.array_equal(mine.encoded, reference.encoded)
+    assert conversion.stat().st_size < small_replica.path.stat().st_size
+
+
+def test_a_damaged_conversion_is_made_anew(
+    small_replica: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARAKEET_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading._WORTH_CONVERTING", 1000)
+    load_recognizer(small_replica, RecognizerSettings(device="cpu"))
+    (conversion,) = conversions()
+    whole = conversion.read_bytes()
+    for damage in (b"", whole[: len(whole) // 2], b"no safetensors" * 1000):
+        conversion.write_bytes(damage)
+        load_recognizer(small_replica, RecognizerSettings(device="cpu"))
+        assert conversion.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_keeps_nobody_from_working(
+    small_replica: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("PARAKEET_CACHE_DIR", str(blocked))
+    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading._WORTH_CONVERTING", 1000)
+    assert load_recognizer(small_replica, RecognizerSettings(device="cpu")).model == "small"
+
+
+def test_loading_imports_nothing_of_nemo() -> None:
+    program = (
+        "import sys; from parakeet_cli.transcription.checkpoints import find;"
+        "from parakeet_cli.transcription.loading import load_recognizer; from parakeet_cli.settings import *;"
+        "load_recognizer(find('demo'), RecognizerSettings(device='cpu'));"
+        "print(sorted({'nemo', 'lightning', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
