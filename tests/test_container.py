@@ -173,6 +173,26 @@ def test_the_compose_file_knows_the_variables_of_the_original_and_their_defaults
     )
 
 
+def test_every_variable_of_the_image_and_of_compose_has_a_reader() -> None:
+    from typer.main import get_command
+
+    from parakeet_cli.cli.main import app
+
+    options = get_command(app).commands["serve"].params  # type: ignore[attr-defined] # a group
+    read = {
+        name
+        for option in options
+        for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
+    }
+    entrypoint = (ROOT / "docker" / "entrypoint.sh").read_text()
+    package = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "parakeet_cli").rglob("*.py"))
+    read |= set(re.findall(r"\$\{?([A-Z_]+)", entrypoint)) | set(re.findall(r'"(PARAKEET_[A-Z_]+)"', package))
+    of_others = {"PATH", "PYTHONUNBUFFERED", "HOME", "USER", "NUMBA_CACHE_DIR"}
+    given = {*environment_of_the_image(), *service()["environment"]}
+    assert {name for name in given - read - of_others if not name.startswith("NVIDIA_")} == set()
+    assert {"CHUNK_MINITE", "IDLE_TIMEOUT_MINUTES", "ENABLE_LAZY_LOAD", "API_KEY"} <= read
+
+
 def test_the_composed_service_is_shut_in() -> None:
     parakeet = service()
     assert parakeet["ports"] == ["127.0.0.1:5092:5092"]

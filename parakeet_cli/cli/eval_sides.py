@@ -11,7 +11,8 @@ from parakeet_cli.cli.parsing import parse_batch_size, parse_silence
 from parakeet_cli.settings import (
     BatchSettings,
     ChunkSettings,
-    Dtype, Engine,
+    Dtype,
+    Engine,
     RecognizerSettings,
     TranscriptionSettings,
     Vad,

@@ -80,9 +80,9 @@ def serve(
         uploads=uploads,
     )
     if install_service:
-        from parakeet_cli.cli import service
+        from parakeet_cli.cli import serve_service
 
-        service.install_service(sys.argv)
+        serve_service.install_service(sys.argv[sys.argv.index("serve") + 1 :])
         raise typer.Exit
     limit = None if math.isinf(uploads.max_seconds) else uploads.max_seconds
     transcription = recognition.settings(DecodingSettings(max_duration=limit), verbose=verbose)

@@ -133,15 +133,6 @@ def test_a_public_address_needs_a_key(parakeet: Command) -> None:
         assert "--insecure-no-auth" in done.stderr
 
 
-def test_a_unit_for_systemd_has_the_options_and_no_key(parakeet: Command) -> None:
-    done = parakeet("serve", "--install-service", "--port", "5093", "--model", "v3")
-    assert done.returncode == 0
-    assert '"serve" "--port" "5093" "--model" "v3"\n' in done.stdout
-    refused = parakeet("serve", "--install-service", "--api-key", "secret", environment={"COLUMNS": "300"})
-    assert refused.returncode == 2
-    assert "/etc/parakeet/environment" in refused.stderr
-
-
 def test_a_wrong_model_fails_before_the_port_opens(parakeet: Command) -> None:
     done = parakeet("serve", "--port", "0", "--model", "no-such-model")
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)

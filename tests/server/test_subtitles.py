@@ -10,8 +10,8 @@ from parakeet_cli.output.writers import FORMATS
 from parakeet_cli.transcript import Segment, Transcript, Word
 from tests.server.asking import application
 
-SAID = "She said that nobody had ever told her so before, and that she would not have believed it either.".split()
-WORDS = tuple(Word(text, 0.3 * index, 0.3 * index + 0.25) for index, text in enumerate(SAID))
+SAID = "She said that nobody had ever told her so before, and that she would not have believed it either."
+WORDS = tuple(Word(text, 0.3 * index, 0.3 * index + 0.25) for index, text in enumerate(SAID.split()))
 TRANSCRIPT = Transcript((Segment(WORDS),), 6.0, "en", "beeps")
 
 

@@ -33,9 +33,9 @@ from parakeet_cli.transcription.engine.messages import (
     reports_of,
 )
 from parakeet_cli.transcription.events import Failed, Finished, Recording
+from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.ffmpeg_process import end_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
-from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.pipeline import Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Recognizer, Row
 
