@@ -104,6 +104,13 @@ class JobServer:
     def result(self, job_id: str, **query: str) -> TestResponse:
         return self.client.get(f"/v1/jobs/{job_id}/result", query_string=query)
 
+    def assert_no_recordings(self) -> None:
+        """They go a moment after the end of their jobs is told."""
+        end = time.monotonic() + 10
+        while self.recordings() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert self.recordings() == []
+
     def recordings(self) -> list[str]:
         return [path.name for path in self.folder.glob("*.media")]
 

@@ -58,7 +58,7 @@ def test_after_a_restart_jobs_go_on_in_their_order_and_results_are_there(tmp_pat
         assert server.until(running, "completed")["text"] == "two"
         assert server.until(waiting, "completed")["text"] == "three"
         assert server.client.get(f"/v1/jobs/{deleted}").status_code == 404
-        assert server.recordings() == []
+        server.assert_no_recordings()
 
 
 def test_a_clean_restart_is_no_fault_of_what_was_running(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_recording_during_which_the_server_dies_thrice_is_given_up_and_others_
         job = server.until(deadly, "failed")
         assert job["error"]["code"] == "server_ended" and "3 times" in job["error"]["message"]
         assert server.until(other, "completed")["text"] == "two"
-        assert server.recordings() == []
+        server.assert_no_recordings()
 
 
 def test_a_recording_that_the_disk_lost_fails_its_job(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_damaged_database_costs_its_jobs_and_not_the_service(tmp_path: Path) -
     with job_server(tmp_path / "jobs") as server:
         assert server.client.get(f"/v1/jobs/{lost}").status_code == 404
         assert server.until(server.make(sound("two", tmp_path)), "completed")["text"] == "two"
-        assert server.recordings() == []
+        server.assert_no_recordings()
 
 
 def test_results_are_swept_when_their_time_is_over(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_job_is_taken_followed_and_fetched_in_every_format(server: JobServer, 
     assert texts["vtt"].text.startswith("WEBVTT\n") and texts["tsv"].text.startswith("start\tend\ttext\n")
     assert texts["json"].json["text"] == texts["verbose_json"].json["text"] == TEN  # type: ignore[index]
     assert read_json(server.result(job["id"], format="parakeet_json").text).text == TEN
-    assert server.recordings() == []
+    server.assert_no_recordings()
 
 
 def test_the_result_has_the_probabilities_that_were_asked_for(server: JobServer, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_what_is_no_media_is_refused_before_it_is_a_job(server: JobServer) -> No
     response = server.post(b"no sound" * 100)
     assert response.status_code == 400
     assert response.json["error"]["param"] == "file"  # type: ignore[index]
-    assert server.recordings() == []
+    server.assert_no_recordings()
 
 
 def test_a_wrong_field_is_refused(server: JobServer, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_failed_job_tells_its_error_everywhere_and_no_path(server: JobServer, 
     result = server.result(job_id)
     assert (result.status_code, result.json) == (400, {"error": job["error"]})
     assert str(tmp_path) not in json.dumps([job, told])
-    assert server.recordings() == []
+    server.assert_no_recordings()
 
 
 def test_a_result_that_is_not_there_yet_says_so(server: JobServer, tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_thousand_queued_jobs_are_asked_for_cheaply(tmp_path: Path) -> None:
         assert time.process_time() - began < 20  # 1.5 s where it was written
         for job_id in ids:
             server.client.delete(f"/v1/jobs/{job_id}")
-        assert server.recordings() == []
+        server.assert_no_recordings()
 
 
 _ORDER = '{"format": "json", "granularities": ["segment"], "warnings": []}'
