@@ -8,7 +8,17 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.server import health, jobs_api, metrics, openai_api, page, subtitles, whisper_asr, whisper_cpp
+from parakeet_cli.server import (
+    health,
+    jobs_api,
+    metrics,
+    openai_api,
+    openapi,
+    page,
+    subtitles,
+    whisper_asr,
+    whisper_cpp,
+)
 from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_parakeet, handle_unexpected
@@ -28,6 +38,7 @@ _BLUEPRINTS = (
     whisper_asr.detection,
     whisper_cpp.blueprint,
     jobs_api.blueprint,
+    openapi.blueprint,
 )
 
 

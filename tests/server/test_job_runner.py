@@ -195,7 +195,7 @@ def test_no_job_that_was_taken_is_lost_to_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.prove
 def test_no_job_that_was_taken_is_lost_to_many_kills(tmp_path: Path) -> None:
-    for seed in range(60):
+    for seed in range(40):
         _kill_and_go_on(tmp_path / str(seed), random.Random(seed))
 
 
