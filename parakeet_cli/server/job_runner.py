@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
+_WRITING_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,10 @@ class JobRunner:
     def wait(self, job_id: str, after: int, seconds: float) -> None:
         """Until the version of a job is above ``after``, for ``seconds`` at most."""
         work = self._works.get(_name(job_id))
-        if work is None or work.view.state.is_final:  # not submitted, or about to be written down
+        if work is None:
             self.draining.wait(seconds)
+        elif work.view.state.is_final:  # it is being written down
+            self.draining.wait(min(seconds, _WRITING_SECONDS))
         else:
             work.wait(after, seconds)
 
