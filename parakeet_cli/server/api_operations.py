@@ -76,7 +76,7 @@ _TRANSLATIONS = Operation(
 
 _MODELS = Operation("Models", "List the names of the model", answers={200: _content("ModelList")})
 
-_MODEL = Operation("Models", "One name of the model", answers={200: _content("Model")}, errors=(*_READ, 404))
+_MODEL = Operation("Models", "One name of the model", answers={200: _content("Model")})
 
 _LIVE = Operation("Health", "Whether the server lives", answers={200: _content("Health")}, errors=(500,))
 
@@ -115,12 +115,12 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={202: _content("Job")},
         errors=(*_UPLOAD, 404, 501),
     ),
-    "jobs.show": Operation("Jobs", "How a job is", answers={200: _content("Job")}, errors=(*_READ, 404, 501, 507)),
+    "jobs.show": Operation("Jobs", "How a job is", answers={200: _content("Job")}, errors=(*_READ, 501, 507)),
     "jobs.forget": Operation(
         "Jobs",
         "Cancel a job and forget all of it",
         answers={200: _content("DeletedJob")},
-        errors=(*_READ, 403, 404, 501, 507),
+        errors=(*_READ, 403, 501, 507),
     ),
     "jobs.events": Operation(
         "Jobs",
@@ -128,7 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "event: job has the job, the first with its text so far; event: transcript.text.delta has the words that "
         "follow in delta; event: error has an error object; comments keep it alive; data: [DONE] is the end.",
         answers={200: {_EVENTS: _STREAM}},
-        errors=(*_READ, 404, 501, 507),
+        errors=(*_READ, 501, 507),
     ),
     "jobs.result": Operation(
         "Jobs",
@@ -139,7 +139,7 @@ OPERATIONS: Mapping[str, Operation] = {
             "download": {**BOOLEAN, "description": "Name a file for the browser to save."},
         },
         answers={200: _TRANSCRIPTS},
-        errors=(*_READ, 404, 413, 501, 504, 507),
+        errors=(*_READ, 413, 501, 504, 507),
     ),
     "whisper_asr.how_to": Operation(
         "whisper-asr-webservice", "How to use this address", answers={200: {_TEXT: STRING}}

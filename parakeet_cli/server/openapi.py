@@ -139,8 +139,12 @@ def _responses(rule: Rule, known: Operation) -> Iterator[tuple[int, dict[str, An
                 "content": {kind: {"schema": schema} for kind, schema in content.items()},
             },
         )
-    errors = {*known.errors, *((401,) if _needs_key(rule) else ())} - set(known.answers)
-    for status in sorted(errors):
+    errors = set(known.errors)
+    if _needs_key(rule):
+        errors.add(401)
+    if rule.arguments:
+        errors.add(404)  # also where nothing is looked up: not every text is a part of a path
+    for status in sorted(errors - set(known.answers)):
         answer: dict[str, Any] = {"description": _ERRORS[status]}
         if known.failure.schema:
             answer["content"] = {"application/json": {"schema": ref(known.failure.schema)}}
