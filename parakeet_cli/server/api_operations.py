@@ -196,4 +196,19 @@ OPERATIONS: Mapping[str, Operation] = {
     "metrics.metrics": Operation("Health", "Figures for Prometheus", answers={200: {_TEXT: STRING}}),
     "openapi.document": Operation("This document", "This document", answers={200: {_JSON: {"type": "object"}}}),
     "openapi.docs": Operation("This document", "This document for people", answers={200: {"text/html": STRING}}),
+    "page.index": Operation("Page", "The page", answers={200: {"text/html": STRING}}),
+    "page.static_file": Operation(
+        "Page",
+        "A file of the page",
+        answers={200: {"text/css": STRING, "text/javascript": STRING, "image/svg+xml": STRING}},
+        errors=(*_READ, 404),
+    ),
+    "subtitles.lay_out": Operation(
+        "Transcriptions",
+        "Lay out a corrected transcript",
+        query={"format": one_of([Format.SRT, Format.VTT, Format.TEXT, Format.TSV], "srt if nothing is said.")},
+        body={_JSON: ref("ParakeetTranscript")},
+        answers={200: {_TEXT: STRING}},
+        errors=(400, 403, 413, 500, 503),
+    ),
 }
