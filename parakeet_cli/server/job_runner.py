@@ -25,7 +25,10 @@ __all__ = ["JobRunner", "JobView"]
 
 _LOG = logging.getLogger(__name__)
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 0.25
+"""The desk does not say when a recording begins; until that is noted, a kill does not count against it."""
+_RETRY_SECONDS = 1.0
+"""While nothing can be written."""
 _SWEEP_SECONDS = 60.0
 _WRITING_SECONDS = 0.1
 
@@ -219,9 +222,9 @@ class JobRunner:
                 told = ""
             except OutputUnwritable as error:
                 if str(error) != told:
-                    _LOG.warning("What came of jobs cannot be written down; tried again each second: %s", error)
+                    _LOG.warning("What came of jobs cannot be written down; tried again: %s", error)
                 told = str(error)
-                time.sleep(_TICK_SECONDS)
+                time.sleep(_RETRY_SECONDS)
             except Exception:
                 _LOG.exception("The follower of jobs failed, and goes on.")
 
