@@ -17,6 +17,7 @@ from parakeet_cli.errors import ModelNotFound, OutputUnwritable
 from parakeet_cli.transcription import checkpoints
 from parakeet_cli.transcription.checkpoints import Checkpoint, Places, downloads, preflight
 from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model
+from parakeet_cli.transcription.checkpoints.conversions import conversions
 
 __all__ = ["DownloadBar", "app"]
 
@@ -90,18 +91,27 @@ def path(name: Name = DEFAULT) -> None:
 def remove(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    converted: Annotated[
+        bool, typer.Option("--converted", help="Only what was converted for quick loading; wherever the model lies.")
+    ] = False,
 ) -> None:
-    """Delete a downloaded model from parakeet's own folder; files elsewhere are never touched.
+    """Delete a downloaded model from parakeet's own folder, and what it was converted to; files elsewhere stay.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       parakeet models remove v3 --yes
+
+      parakeet models remove ./mine.nemo --converted
     """
+    if converted:
+        _remove_conversions(_located(name).path)
+        return
     stored = checkpoints.in_store(name, Places())
     if stored is None:
         raise ModelNotFound(f"{name} is not in {Places().store}: only what lies there can be removed.")
     if not yes and not typer.confirm(f"Delete {stored}?", err=True):
         raise typer.Exit(1)
+    _remove_conversions(stored)
     try:
         for file in (stored, *downloads.leftovers(stored)):
             file.unlink(missing_ok=True)
@@ -135,6 +145,20 @@ def verify(
     typer.echo(f"OK: {found.path}, sha256 {sha256}, {note}")
 
 
+def _remove_conversions(checkpoint: Path) -> None:
+    for file in _conversions(checkpoint):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputUnwritable(f"{file} cannot be removed: {error.strerror}.") from error
+        typer.echo(f"Removed {file}", err=True)
+
+
+def _conversions(checkpoint: Path) -> list[Path]:
+    """Hashes the checkpoint only where there are any at all."""
+    return conversions(checkpoints.identity(checkpoint)) if conversions() else []
+
+
 def _located(name: str) -> Checkpoint:
     found = checkpoints.locate(name)
     if found is None:
@@ -157,6 +181,7 @@ def _row(model: Model | None, found: Checkpoint | None) -> dict[str, Any]:
         "languages": list(model.languages if model else found.languages if found else ()),
         "repository": model.repository if model else None,
         "path": str(found.path) if found else None,
+        "converted": [str(file) for file in _conversions(found.path)] if found else [],
     }
 
 
@@ -172,7 +197,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             decimal(row["size"]) if row["size"] else "?",
             row["licence"] or "?",
             ", ".join(languages) if 0 < len(languages) <= 3 else str(len(languages) or "?"),
-            row["path"] or "–",
+            "\n".join([row["path"] or "–", *row["converted"]]),
         )
         table.add_row(*(escape(display(cell)) for cell in cells))
     return table

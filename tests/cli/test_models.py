@@ -15,6 +15,7 @@ from parakeet_cli.cli.models import DownloadBar, app
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound, ModelUntrusted
 from parakeet_cli.transcription.checkpoints import Places, find
 from parakeet_cli.transcription.checkpoints.catalogue import MODELS
+from parakeet_cli.transcription.checkpoints.conversions import conversion
 from tests.transcription.checkpoints.hub_server import Hub, running_hub
 
 DEMO = Path(__file__).parents[2] / "models" / "parakeet-tdt-demo.nemo"
@@ -93,6 +94,30 @@ def test_only_our_own_folder_is_ever_emptied(stored: Path, tmp_path: Path) -> No
     for name in ("110m", "demo", "models", f"models/{stored.name}", str(tmp_path / "mine" / stored.name), ".."):
         assert isinstance(run("remove", name, "--yes").exception, ModelNotFound)
     assert all((folder / stored.name).exists() for folder in foreign)
+    assert DEMO.exists()
+
+
+def converted(checkpoint: Path, number_format: str) -> Path:
+    path = conversion(hashlib.sha256(checkpoint.read_bytes()).hexdigest(), number_format)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_what_a_model_was_converted_to_is_shown_and_goes_with_it(stored: Path) -> None:
+    other = conversion("0" * 64, "bfloat16")
+    made = [converted(stored, "bfloat16"), converted(stored, "float32")]
+    other.touch()
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)["models"]}
+    assert rows["parakeet-tdt_ctc-110m"]["converted"] == [str(path) for path in made]
+    assert run("remove", "110m", "--yes").exit_code == 0
+    assert list(other.parent.iterdir()) == [other]
+
+
+def test_conversions_alone_can_be_removed_wherever_the_model_lies() -> None:
+    made = converted(DEMO, "bfloat16")
+    assert run("remove", "demo", "--converted").exit_code == 0
+    assert not made.exists()
     assert DEMO.exists()
 
 
