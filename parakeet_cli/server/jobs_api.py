@@ -9,12 +9,10 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from parakeet_cli.errors import ParakeetError
 from parakeet_cli.server.answers import answer
-from parakeet_cli.server.errors import SERVER_ERROR, UNAVAILABLE, ApiError, api_error
+from parakeet_cli.server.errors import SERVER_ERROR, UNAVAILABLE, ApiError
 from parakeet_cli.server.fields import Fields
 from parakeet_cli.server.following import client_watch
-from parakeet_cli.server.http_errors import handle_api
 from parakeet_cli.server.job_events import JobEvents
 from parakeet_cli.server.job_orders import pack_order, unpack_order
 from parakeet_cli.server.job_runner import JobRunner, JobView
@@ -103,11 +101,6 @@ def forget(job_id: str) -> Response:
     _view(job_id)
     _runner().remove(job_id)
     return jsonify({"id": job_id, "object": "transcription.job", "deleted": True})
-
-
-@blueprint.errorhandler(ParakeetError)
-def _told(error: ParakeetError) -> Response:
-    return handle_api(api_error(error))
 
 
 def _runner() -> JobRunner:
