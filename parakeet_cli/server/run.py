@@ -156,10 +156,10 @@ def _start_jobs(desk: Desk, settings: ServerSettings) -> JobRunner | None:
     """None, with a warning, where none can be kept: all else works without them."""
     try:
         runner = JobRunner(state_folder() / "jobs", desk, settings)
+        runner.start()
     except (RunActive, OutputUnwritable) as error:
         _LOG.warning("This server takes no jobs: %s", error)
         return None
-    runner.start()
     return runner
 
 

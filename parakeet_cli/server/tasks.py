@@ -12,6 +12,7 @@ from waitress.task import ErrorTask, WSGITask
 from parakeet_cli.server.app import new_request_id, standing_headers
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import INTERNAL
+from parakeet_cli.server.openai_api import header_text
 from parakeet_cli.server.parser import LARGEST_HEAD
 
 __all__ = ["Answered", "RefusalTask", "Task"]
@@ -97,6 +98,9 @@ class RefusalTask(_Reported, ErrorTask):  # type: ignore[misc]
             **error.headers,
             **self.channel.server.admission.access.origins.answer_headers(self.request.header),
         }
+        if getattr(self.request, "path", "").rstrip("/") == "/asr":  # Bazarr saves any body as the subtitles
+            headers["X-Parakeet-Error"] = header_text(error.message)
+            body = b""
         self.response_headers.extend(headers.items())
         self.set_close_on_finish()
         self.content_length = len(body)

@@ -58,6 +58,12 @@ def test_without_the_key_no_byte_of_the_body_is_read(
     assert locked_server.resources()["spooled"] == 0
 
 
+def test_a_refusal_on_bazarrs_route_has_no_body_that_it_could_save(locked_server: RunningServer) -> None:
+    answer = locked_server.say(b"POST /asr?output=srt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n")
+    assert (answer.status, answer.body) == (401, b"")
+    assert "API key" in answer.headers["x-parakeet-error"]
+
+
 def test_two_authorization_headers_are_no_key(locked_server: RunningServer) -> None:
     both = locked_server.say(
         _post("Content-Length: 0", f"Authorization: Bearer {KEY}", "Authorization: Bearer x", body=b"")
