@@ -403,5 +403,5 @@ class AnyLife(RuleBasedStateMachine):
             assert due <= self.now + 60
 
 
-AnyLife.TestCase.settings = run(max_examples=150, stateful_step_count=40, deadline=None)
+AnyLife.TestCase.settings = run(max_examples=80, stateful_step_count=40, deadline=None)
 TestAnyLife = AnyLife.TestCase
