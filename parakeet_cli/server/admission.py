@@ -122,9 +122,13 @@ class Admission:
         if permit.kind is Kind.QUICK:
             return permit
         if head.length is not None and head.length > permit.largest:
-            raise too_large(min(permit.largest, self._uploads.max_bytes))
+            raise self.too_large(permit)
         self.check_room(permit.kind)
         return permit
+
+    def too_large(self, permit: Permit) -> ApiError:
+        """About a body; what it names is the limit of a file, which is less than that of a form around it."""
+        return too_large(min(permit.largest, self._uploads.max_bytes))
 
     def check_room(self, kind: Kind) -> None:
         """Raises ``ApiError`` 503."""

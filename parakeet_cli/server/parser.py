@@ -11,7 +11,6 @@ from waitress.parser import HTTPRequestParser
 
 from parakeet_cli.server.admission import Admission, Permit
 from parakeet_cli.server.errors import ApiError
-from parakeet_cli.server.uploads import too_large
 from parakeet_cli.settings import FrontSettings
 
 __all__ = ["LARGEST_HEAD", "GateParser"]
@@ -128,7 +127,7 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
         if len(body.control_line) > _LONGEST_CHUNK_LINE or len(body.trailer) > _LONGEST_TRAILER:
             raise _malformed("a chunk whose head or tail does not end")
         if len(body) > self.permit.largest:
-            raise too_large(self.permit.largest)
+            raise self._admission.too_large(self.permit)
         self._admission.reserve(self._reservation, len(body))
 
     def _enter(self) -> None:
