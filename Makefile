@@ -9,8 +9,12 @@ VENV ?= .venv
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := $(VENV)/clients
+# Of the OpenAI client: the last 1.x and a 2.x; the newest is in the environment itself.
+OLDER_CLIENTS := openai-1==1.109.1 openai-2==2.54.0
+NODE_CLIENTS := tests/server/conformance/node/package.json tests/server/conformance/node/package-lock.json
 
-.PHONY: setup demo test check format lint types layers prove dist clean
+.PHONY: setup clients demo test check format lint types layers prove dist clean
 
 setup: $(STAMP)
 
@@ -21,11 +25,23 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable . --group dev
 	touch $@
 
+clients: $(CLIENTS)/.installed
+
+$(CLIENTS)/.installed: $(NODE_CLIENTS) Makefile | $(STAMP)
+	rm -rf $(CLIENTS)
+	mkdir -p $(CLIENTS)/node
+	for client in $(OLDER_CLIENTS); do \
+		$(BIN)/python -m pip install --quiet --no-deps --target $(CLIENTS)/$${client%%=*} openai==$${client##*=} || exit; \
+	done
+	cp $(NODE_CLIENTS) $(CLIENTS)/node
+	PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --prefix $(CLIENTS)/node \
+		&& touch $@ || echo "npm failed: the tests with Node's clients are skipped."
+
 demo: setup
 	$(BIN)/parakeet transcribe tests/data/demo/one-two-three.flac --model demo --format srt,txt --output demo-output --overwrite
 	@echo && cat demo-output/one-two-three.srt
 
-test: setup
+test: setup clients
 	$(BIN)/python -m pytest
 
 check: setup format lint types layers test
@@ -42,7 +58,7 @@ types: setup
 layers: setup
 	$(BIN)/lint-imports
 
-prove: setup
+prove: setup clients
 	$(BIN)/python -m pytest -m prove
 
 dist: setup
