@@ -138,11 +138,17 @@ class RunningServer:
 
 @contextmanager
 def running(
-    folder: Path, *arguments: str, launcher: tuple[str, ...] = (), sound: bytes | None = None, **environment: str
+    folder: Path,
+    *arguments: str,
+    launcher: tuple[str, ...] = (),
+    program: tuple[str, ...] = ("-m", "tests.beeping_server"),
+    sound: bytes | None = None,
+    **environment: str,
 ) -> Iterator[RunningServer]:
     """Start a server at a free port; at the end stop it, and see that nothing of it is left.
 
-    With ``sound`` it is asked to transcribe once, so that its engine is there and counts as its usual state.
+    ``program`` is what Python runs. With ``sound`` it is asked to transcribe once, so that its engine is there and
+    counts as its usual state.
     """
     spool = folder / "spool"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARAKEET_", "BEEP_", "API_KEY"))}
@@ -154,7 +160,7 @@ def running(
         "HF_HUB_OFFLINE": "1",
     }
     log = folder / f"server-{len(list(folder.glob('server-*')))}.log"
-    command = [*launcher, sys.executable, "-m", "tests.beeping_server", "serve", "--port", "0", *arguments]
+    command = [*launcher, sys.executable, *program, "serve", "--port", "0", *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, env={**kept, **settings, **environment}, stdout=output, stderr=output, stdin=subprocess.DEVNULL
