@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,11 @@ def transcripts(events: Sequence[Event]) -> dict[int, Transcript]:
 
 def ffmpegs() -> list[int]:
     """The processes that are children of this one."""
-    return [
-        int(child) for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _descriptors() -> int:
