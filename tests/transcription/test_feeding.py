@@ -220,7 +220,7 @@ def test_closing_ends_every_thread_but_one_that_waits_for_a_recording() -> None:
 
     fed = feed(blocking(asked), stuck, at_once=4)
     next(fed.items(forever))
-    wait_for(lambda: len(fed._lanes) == 3)
+    wait_for(lambda: len(fed._lanes) == 3 and fed._is_drawing)
     fed.close()
     wait_for(lambda: {thread.name for thread in set(threading.enumerate()) - threads} == {"drawing recordings"})
     asked.put(numbered(3)[0])  # which nobody wants any more
