@@ -103,7 +103,7 @@ class Refused(Exception):
         return f"{self.name}: {self.message} (status {self.status}, cause {self.cause}): {self.raw[:500]}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Client:
     """One version of one client, talking to one server."""
 

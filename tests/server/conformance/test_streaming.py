@@ -96,19 +96,19 @@ def test_words_come_before_the_work_is_over(
 def test_comments_keep_a_client_waiting(newest_client: Client, tmp_path: Path) -> None:
     """One chunk takes longer than the client waits for a next byte; Node's has no such limit."""
     path = write_wav(tmp_path / "beeps.wav", beeps(["one", "two"]))
-    with running(tmp_path, program=HASTY, BEEP_SECONDS="4", KEEP_ALIVE="0.2") as server:
-        assert_whole(newest_client.at(server.url, timeout=3).stream(path), "één два")
+    with running(tmp_path, program=HASTY, BEEP_SECONDS="2.5", KEEP_ALIVE="0.2") as server:
+        assert_whole(newest_client.at(server.url, timeout=1.5).stream(path), "één два")
 
 
 def test_a_failure_after_the_first_words_is_an_error_for_every_client(
     anywhere: Client, slow_server: RunningServer, tmp_path: Path
 ) -> None:
-    path = write_wav(tmp_path / "beeps.wav", beeps([*ONE_TO_FIVE, REFUSED], beep=0.48, pause=3.52))
+    path = write_wav(tmp_path / "beeps.wav", beeps([*ONE_TO_FIVE[:3], REFUSED], beep=0.48, pause=3.52))
     with pytest.raises(Refused) as refused:
         anywhere.at(slow_server.url).stream(path)
     error = refused.value
     assert (error.name, error.status) == ("APIError", 200)
-    assert "".join(event.value["delta"] for event in error.events).startswith("één два")
+    assert "".join(event.value["delta"] for event in error.events).startswith("één")
     assert "refused" in error.message
 
 

@@ -26,16 +26,11 @@ PATIENCE = 500
 """Seconds that our tests wait for an answer that takes longer."""
 
 
-@pytest.mark.parametrize(("package", "response_format"), [("node-7", "json"), ("node-6", "verbose_json")])
 def test_white_space_keeps_a_client_waiting_that_waits_only_so_long_for_a_header(
-    named_client: Callable[[str], Client],
-    slow_server: RunningServer,
-    very_slow_beeps: Path,
-    package: str,
-    response_format: str,
+    named_client: Callable[[str], Client], slow_server: RunningServer, very_slow_beeps: Path
 ) -> None:
-    client = named_client(package).at(slow_server.url, headers_timeout=HEADERS_SECONDS)
-    answer = client.transcribe(very_slow_beeps, response_format=response_format)
+    client = named_client("node-6").at(slow_server.url, headers_timeout=HEADERS_SECONDS)
+    answer = client.transcribe(very_slow_beeps, response_format="verbose_json")
     assert answer.value["text"] == " ".join([TEXT] * 4)
     assert answer.raw.startswith("  ")
 
@@ -59,16 +54,16 @@ def test_without_white_space_such_a_client_gives_up(
 def test_who_gives_up_and_asks_again_leaves_nothing_behind(
     newest_client: Client, strict_server: RunningServer, very_slow_beeps: Path
 ) -> None:
-    """There is one place and one to wait in: three attempts that all went on would not find room."""
+    """There is one place and one to wait in: attempts that all went on would not find room for long."""
     until(lambda: strict_server.metric("parakeet_running", AUTHORIZATION) == 0, "the place is free")
     cancelled = strict_server.metric(CANCELLED, AUTHORIZATION)
-    client = newest_client.at(strict_server.url, KEY, timeout=1, max_retries=2)
+    client = newest_client.at(strict_server.url, KEY, timeout=1, max_retries=1)
     with pytest.raises(Refused) as refused:
         client.transcribe(very_slow_beeps)
     assert refused.value.name == "APITimeoutError"
     until(lambda: strict_server.metric("parakeet_running", AUTHORIZATION) == 0, "the place is free", seconds=5)
     assert strict_server.metric("parakeet_waiting", AUTHORIZATION) == 0
-    assert cancelled < strict_server.metric(CANCELLED, AUTHORIZATION) <= cancelled + 3
+    assert cancelled < strict_server.metric(CANCELLED, AUTHORIZATION) <= cancelled + 2
 
 
 def test_health_and_models_are_quick_while_all_workers_are_busy(
@@ -92,9 +87,9 @@ def test_health_and_models_are_quick_while_all_workers_are_busy(
 def test_node_s_client_gets_an_answer_that_takes_longer_than_it_waits_for_a_header(
     named_client: Callable[[str], Client], tmp_path: Path
 ) -> None:
-    """330 s of work: with the white space that comes by default, and, to show the limit, without."""
-    seconds = 30  # a batch, of which there are eleven
-    path = write_wav(tmp_path / "beeps.wav", beeps(ONE_TO_FIVE * 2, beep=0.48, pause=3.52))
+    """Over 300 s of work: with the white space that comes by default, and, to show the limit, without."""
+    seconds = 25  # a batch, of which there are thirteen
+    path = write_wav(tmp_path / "beeps.wav", beeps(ONE_TO_FIVE * 3, beep=0.48, pause=3.52))
     (tmp_path / "with").mkdir()
     (tmp_path / "without").mkdir()
     with (
@@ -116,6 +111,6 @@ def test_node_s_client_gets_an_answer_that_takes_longer_than_it_waits_for_a_head
         began = time.monotonic()
         answer = named_client("node-6").at(patient.url, patience=PATIENCE).transcribe(path)
         assert time.monotonic() - began > NODE_S_LIMIT
-        assert answer.value["text"] == f"{TEXT} {TEXT}"
+        assert answer.value["text"] == " ".join([TEXT] * 3)
         other.join()
     assert [failure.name for failure in failures] == ["APIConnectionTimeoutError"]
