@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -22,6 +23,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA card")
+
+
+@pytest.fixture(autouse=True)
+def all_records_are_captured(caplog: pytest.LogCaptureFixture) -> None:
+    """NeMo's ``logging.setLevel`` reaches pytest's own handlers too, and what it sets there outlives a test."""
+    caplog.handler.setLevel(logging.NOTSET)
 
 
 def skip_for_want_of(tool: str) -> NoReturn:

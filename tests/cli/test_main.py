@@ -109,7 +109,7 @@ def test_a_checkpoint_packed_with_gzip_recognizes_if_it_is_allowed(parakeet: Com
 
 @pytest.mark.model
 def test_nemo_talks_when_it_is_asked_to(parakeet: Command) -> None:
-    done = real(parakeet, "transcribe", ONE_TWO_THREE, "-o", "-", "--verbose")
+    done = real(parakeet, "transcribe", ONE_TWO_THREE, "-o", "-", "--verbose", "--engine", "nemo")
     assert done.returncode == 0
     assert "NeMo" in done.stderr
     assert "NeMo" not in done.stdout

@@ -135,11 +135,12 @@ def test_a_load_that_takes_too_long_is_told_to_who_waits(desk_with: Open, wav: P
 
 
 def test_an_unloaded_engine_leaves_no_process(desk_with: Open, wav: Path) -> None:
+    before = children().keys()
     desk = desk_with(replace(SETTINGS, idle_seconds=0.2))
     for _ in range(2):
         assert text(desk.submit(FileMedia(wav))) == "one two three"
         eventually(lambda: desk.pulse().engine is EngineState.UNLOADED)
-        assert not children()
+        assert children().keys() <= before
 
 
 def test_a_short_recording_is_answered_long_before_long_ones_are_finished(

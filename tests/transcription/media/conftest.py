@@ -56,12 +56,16 @@ def no_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.setenv("PARAKEET_SPOOL", str(folder))
     gc.collect()  # what earlier tests left behind must not hide in the numbers
-    before = _descriptors()
+    before, children = _descriptors(), _children()
     yield
     assert not set(_descriptors()) - set(before)
     assert list(folder.iterdir()) == []
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert not _children() - children
+
+
+def _children() -> set[str]:
+    """Numbers of the processes that this one has started and not yet waited for."""
+    return {number for task in Path("/proc/self/task").glob("*/children") for number in task.read_text().split()}
 
 
 def _descriptors() -> list[str]:

@@ -1,6 +1,5 @@
 """The demo checkpoint, loaded once, and small untrained checkpoints of the other kinds."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,6 @@ from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 
 Untrained = Callable[[str], Checkpoint]
-
-
-@pytest.fixture(autouse=True)
-def all_records_are_captured(caplog: pytest.LogCaptureFixture) -> None:
-    """NeMo's ``logging.setLevel`` reaches pytest's own handlers too, and what it sets there outlives a test."""
-    caplog.handler.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
