@@ -196,7 +196,9 @@ class UploadSettings:
     free_bytes: int = 512 << 20
     """That the disk must have left before an upload is read."""
     spool_bytes: int = 8 << 30
-    """Of disk that all uploads under way may take together; each is there twice while it is received."""
+    """Of disk that all uploads under way may take together; each is there twice while it is received. One as large as
+    ``max_bytes`` has room in any case.
+    """
     field_bytes: int = 16 << 20
     """Of a form's field that is no file; some hold recordings of voices in base64."""
     form_bytes: int = 64 << 20

@@ -15,8 +15,8 @@ from parakeet_cli.server.access import OPEN, Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import from_http, no_disk, overloaded
 from parakeet_cli.server.services import Services
-from parakeet_cli.server.spool import Reservation, Spool
-from parakeet_cli.server.uploads import FORM_OVERHEAD, too_large
+from parakeet_cli.server.spool import FORM_OVERHEAD, Reservation, Spool
+from parakeet_cli.server.uploads import too_large
 
 __all__ = ["Admission", "Head", "Kind", "Permit", "Tickets"]
 

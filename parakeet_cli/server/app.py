@@ -23,7 +23,8 @@ from parakeet_cli.server.access import Access, area
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import handle_api, handle_http, handle_parakeet, handle_unexpected
 from parakeet_cli.server.services import EXTENSION, Services
-from parakeet_cli.server.uploads import FORM_OVERHEAD, UploadRequest
+from parakeet_cli.server.spool import FORM_OVERHEAD
+from parakeet_cli.server.uploads import UploadRequest
 from parakeet_cli.settings import ServerSettings
 
 __all__ = ["create_app", "new_request_id", "standing_headers"]

@@ -14,12 +14,17 @@ from parakeet_cli.errors import DiskFull
 from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.media_file import spool_folder
 
-__all__ = ["NO_ROOM", "Reservation", "Spool", "boot_folder", "unnamed_file"]
+__all__ = ["FORM_OVERHEAD", "NO_ROOM", "Reservation", "Spool", "boot_folder", "unnamed_file"]
+
+FORM_OVERHEAD = 1 << 20
+"""Bytes of a body besides the upload itself."""
 
 NO_ROOM = "The server's disk has no room for this upload; try again later, or send a smaller file."
 
 _BOOT = "boot-"
 _LOCK = "lock"
+_STEP = 8 << 20
+"""Bytes by which a reservation grows at least."""
 
 
 class Spool:
@@ -27,6 +32,7 @@ class Spool:
 
     def __init__(self, settings: UploadSettings) -> None:
         self._settings = settings
+        self._quota = max(settings.spool_bytes, 2 * (settings.max_bytes + FORM_OVERHEAD) + _STEP)
         self._folder = spool_folder()
         self._lock = threading.Lock()
         self._reserved = 0
@@ -43,7 +49,7 @@ class Spool:
     def take(self, size: int) -> None:
         """Raises ``DiskFull`` if the quota or the disk has no room for that many bytes more."""
         with self._lock:
-            if self._reserved + size > self._settings.spool_bytes:
+            if self._reserved + size > self._quota:
                 raise DiskFull("Too many large uploads are under way; try again when some are done.")
             if not self.has_disk(size):
                 raise DiskFull(
@@ -59,8 +65,6 @@ class Spool:
 class Reservation:
     """One upload's share of the spool; grows as the upload does."""
 
-    _STEP = 8 << 20
-
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._size = 0
@@ -68,7 +72,7 @@ class Reservation:
     def grow(self, size: int) -> None:
         """Make it at least ``size`` bytes; raises ``DiskFull``, and then is as it was."""
         if size > self._size:
-            more = max(size - self._size, self._STEP if self._size else 0)
+            more = max(size - self._size, _STEP if self._size else 0)
             self._spool.take(more)
             self._size += more
 

@@ -21,10 +21,7 @@ from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.download import write_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia
 
-__all__ = ["FORM_OVERHEAD", "Prefix", "Upload", "UploadRequest", "prefix_upload", "too_large", "uploaded_file"]
-
-FORM_OVERHEAD = 1 << 20
-"""Bytes of a body besides the upload itself."""
+__all__ = ["Prefix", "Upload", "UploadRequest", "prefix_upload", "too_large", "uploaded_file"]
 
 Prefix = Callable[[int], bytes]
 """What is put before an upload of so many bytes; its length is the same for any number."""

@@ -201,8 +201,9 @@ def test_a_house_that_fills_up_meanwhile_is_told_after_the_body(front: Front) ->
 
 
 def test_uploads_under_way_share_a_quota(front: Front) -> None:
-    with front.connect(HEAD + b"Content-Length: 3000000\r\n\r\n"):
-        until(lambda: front.spool.reserved == 6_000_000, "room is kept")
+    large = HEAD + b"Content-Length: 4500000\r\n\r\n"
+    with front.connect(large), front.connect(large):
+        until(lambda: front.spool.reserved == 18_000_000, "room is kept")
         refused = front.ask(HEAD + b"Content-Length: 3000000\r\n\r\n")
         assert refused.startswith(b"HTTP/1.1 507 ") and b"insufficient_storage" in refused
         chunks = b"".join(b"10000\r\n" + b"x" * 65_536 + b"\r\n" for _ in range(40))

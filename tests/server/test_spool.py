@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import DiskFull
-from parakeet_cli.server.spool import Reservation, Spool, boot_folder, unnamed_file
+from parakeet_cli.server.spool import FORM_OVERHEAD, Reservation, Spool, boot_folder, unnamed_file
 from parakeet_cli.settings import UploadSettings
 
 
@@ -48,19 +48,29 @@ def test_folders_of_the_dead_go_and_those_of_the_living_stay(spool: Path) -> Non
 
 
 def test_the_quota_is_shared_and_given_back() -> None:
-    quota = Spool(UploadSettings(spool_bytes=100, free_bytes=0))
+    size = 40 << 20
+    quota = Spool(UploadSettings(max_bytes=1, spool_bytes=100 << 20, free_bytes=0))
     first, second = Reservation(quota), Reservation(quota)
-    first.grow(60)
-    first.grow(50)
-    second.grow(40)
+    first.grow(60 << 20)
+    first.grow(50 << 20)
+    second.grow(size)
     with pytest.raises(DiskFull):
-        second.grow(41)
-    assert quota.reserved == 100
+        second.grow(size + 1)
+    assert quota.reserved == 100 << 20
     first.release()
     first.release()
-    assert quota.reserved == 40
+    assert quota.reserved == size
     second.release()
     assert quota.reserved == 0
+
+
+def test_the_largest_upload_that_is_taken_has_room_also_in_a_small_quota() -> None:
+    largest = UploadSettings(max_bytes=10 << 20, spool_bytes=1 << 20, free_bytes=0)
+    known, growing = Reservation(Spool(largest)), Reservation(Spool(largest))
+    known.grow(2 * (largest.max_bytes + FORM_OVERHEAD))
+    for size in range(1, 2 * (largest.max_bytes + FORM_OVERHEAD), 1 << 20):
+        growing.grow(size)
+    growing.grow(2 * (largest.max_bytes + FORM_OVERHEAD))
 
 
 def test_a_reservation_that_grows_does_so_in_steps() -> None:
