@@ -124,17 +124,20 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     request: Any
     _lingers_since: float | None = None
     _was_refused = False
+    _latest: GateParser | None = None
+    """Of the request that came last, whole or in part."""
 
     def parser_class(self, adjustments: Any) -> GateParser:
-        return GateParser(adjustments, self.server.admission)
+        self._latest = GateParser(adjustments, self.server.admission)
+        return self._latest
 
     def received(self, data: bytes) -> bool:
         """waitress's hook: what comes after a refusal is the body that was refused."""
         if self._was_refused:
             return False
         result = bool(super().received(data))
-        with self.requests_lock:
-            self._was_refused = bool(self.requests and self.requests[-1].error)
+        # Not by the list of requests: a refusal may be answered and out of it by now.
+        self._was_refused = self._latest is not None and self._latest.error is not None
         return result
 
     def check_pace(self) -> None:

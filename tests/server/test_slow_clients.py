@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask, Response
@@ -184,6 +185,36 @@ def test_a_full_house_is_told_before_the_body(front: Front) -> None:
     for connection in waiting:
         assert connection.recv(12) == b"HTTP/1.1 200"
         connection.close()
+
+
+class _LoopLast:
+    """A lock after which other threads come first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        time.sleep(0.1)
+
+
+def test_a_refusal_that_is_answered_at_once_is_waited_for_like_others(front: Front) -> None:
+    class Channel(front.server.channel_class):  # type: ignore[misc, name-defined]
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.requests_lock = _LoopLast()
+
+    front.server.channel_class = Channel
+    with front.connect(HEAD + b"Content-Length: 90000000\r\n\r\n") as connection:
+        until(lambda: bool(front.answered), "it is refused")
+        time.sleep(0.3)
+        for _ in range(5):
+            connection.sendall(b"x" * 65_536)  # breaks if the other side is closed
+            time.sleep(0.02)
+        assert read_all(connection).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_house_that_fills_up_meanwhile_is_told_after_the_body(front: Front) -> None:
