@@ -26,6 +26,8 @@ _SENTENCES = {
     501: "The request's transfer encoding is not supported.",
 }
 """Of waitress's own errors."""
+_WHISPER_CPP = ("/inference", "/load")
+"""Routes whose errors are texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,9 @@ class RefusalTask(_Reported, ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         error = _api_error(self.request.error)
-        body = json.dumps(error.body(), ensure_ascii=False).encode()
+        path = getattr(self.request, "path", "").rstrip("/")
+        document = {"error": error.message} if path in _WHISPER_CPP else error.body()
+        body = json.dumps(document, ensure_ascii=False).encode()
         self.request_id = new_request_id()
         self.status = f"{error.status} {HTTPStatus(error.status).phrase}"
         headers = {
@@ -98,7 +102,7 @@ class RefusalTask(_Reported, ErrorTask):  # type: ignore[misc]
             **error.headers,
             **self.channel.server.admission.access.origins.answer_headers(self.request.header),
         }
-        if getattr(self.request, "path", "").rstrip("/") == "/asr":  # Bazarr saves any body as the subtitles
+        if path == "/asr":  # Bazarr saves any body as the subtitles
             headers["X-Parakeet-Error"] = header_text(error.message)
             body = b""
         self.response_headers.extend(headers.items())

@@ -1,5 +1,6 @@
 """What a real server process takes, and what it refuses before it reads a body (rows S01–S07, S21, S22, S29)."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -62,6 +63,13 @@ def test_a_refusal_on_bazarrs_route_has_no_body_that_it_could_save(locked_server
     answer = locked_server.say(b"POST /asr?output=srt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n")
     assert (answer.status, answer.body) == (401, b"")
     assert "API key" in answer.headers["x-parakeet-error"]
+
+
+@pytest.mark.parametrize("route", ["/inference", "/load"])
+def test_a_refusal_on_whisper_cpps_routes_is_a_text(locked_server: RunningServer, route: str) -> None:
+    answer = locked_server.say(f"POST {route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n".encode())
+    assert answer.status == 401
+    assert "API key" in json.loads(answer.body)["error"]
 
 
 def test_two_authorization_headers_are_no_key(locked_server: RunningServer) -> None:
