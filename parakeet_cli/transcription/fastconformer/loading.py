@@ -27,7 +27,7 @@ _Contents = tuple[Architecture, dict[str, Tensor], tuple[str, ...]]
 
 def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: torch.dtype) -> Modules:
     """As ``load_modules`` of the package."""
-    size = path.stat().st_size
+    size = path.stat().st_size if path.exists() else 0  # inspect tells what is wrong with one that is gone
     conversion = converted.place(path, dtype) if size > _WORTH_CONVERTING else None
     contents = converted.read(conversion) if conversion else None
     if contents is None:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from benchmarks.replica import Shape, build
+from parakeet_cli.errors import ModelNotFound
 from parakeet_cli.settings import Dtype, Engine, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.conversions import conversions
@@ -141,3 +142,8 @@ def test_loading_imports_nothing_of_nemo() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_checkpoint_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound):
+        load_recognizer(Checkpoint("gone", tmp_path / "gone.nemo"), RecognizerSettings(device="cpu"))
