@@ -1,5 +1,6 @@
 """Runs one ffmpeg: its limits, the watchdog over its output, its messages, and its end in every case."""
 
+import errno
 import os
 import resource
 import selectors
@@ -30,6 +31,8 @@ _LIMITS = {
     "RLIMIT_NOFILE": (64, 64),
     "RLIMIT_FSIZE": (0, 0),
 }
+_EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What keeps one ffmpeg from starting and passes; the program itself is there."""
 _READ_BYTES = 1 << 16
 _LONGEST_LINE = 4096
 _TAIL_BYTES = 8192
@@ -270,6 +273,8 @@ def _start(command: Sequence[str], descriptor: int, folder: str) -> subprocess.P
             env=environment(),
         )
     except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise DecodeKilled(f"ffmpeg cannot be started at present ({error.strerror}); try again later.") from error
         raise FfmpegMissing(f"{display(command[0])} cannot be run ({error.strerror}); install ffmpeg.") from error
     _limit(process.pid)
     return process

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -112,6 +113,17 @@ def test_the_child_has_limits(tmp_path: Path, descriptor: int) -> None:
     assert limits["Max core file size"] == "0"
     assert limits["Max file size"] == "0"
     assert limits["Max open files"] == "64"
+
+
+def test_a_child_for_which_the_system_has_no_room_is_no_missing_ffmpeg(
+    tmp_path: Path, descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:  # a real limit on processes does not bind root
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", no_room)
+    with pytest.raises(DecodeKilled, match="at present"):
+        _output([_script(tmp_path, "exit 0")], descriptor)
 
 
 def test_a_child_that_makes_no_progress_is_stopped(tmp_path: Path, descriptor: int) -> None:
