@@ -1,10 +1,11 @@
 """What the server writes to stderr: a line for each request and for each thing worth telling, as text or as JSON.
 
-Never a transcript, a key, or a query; names and paths are escaped.
+Never a transcript, a key, the whole id of a job, or a query; names and paths are escaped.
 """
 
 import json
 import logging
+import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ __all__ = ["log_request", "set_up_logs", "tell"]
 _LOG = logging.getLogger("parakeet_cli.server.requests")
 _LONGEST = 200
 """Characters of a path."""
+_JOB_ID = re.compile(r"(job_[\w-]{4})[\w-]+")
+"""Whoever knows all of it may read the transcript."""
 
 
 def set_up_logs(*, as_json: bool) -> None:
@@ -32,7 +35,7 @@ def set_up_logs(*, as_json: bool) -> None:
 
 def log_request(answered: Answered) -> None:
     facts: dict[str, Any] = asdict(answered)
-    facts["path"] = display(answered.path[:_LONGEST])
+    facts["path"] = display(_JOB_ID.sub(r"\1***", answered.path)[:_LONGEST])
     facts["seconds"] = round(answered.seconds, 3)
     del facts["route"]
     line = "{client} {method} {path} {status} {seconds:.3f}s {received}B {request_id}".format_map(facts)
