@@ -11,6 +11,8 @@ from waitress.parser import HTTPRequestParser
 
 from parakeet_cli.server.admission import Admission, Permit
 from parakeet_cli.server.errors import ApiError
+from parakeet_cli.server.http_errors import no_disk
+from parakeet_cli.server.spool import DISK_FULL, NO_ROOM
 from parakeet_cli.settings import FrontSettings
 
 __all__ = ["LARGEST_HEAD", "GateParser"]
@@ -59,7 +61,13 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
     def received(self, data: bytes) -> int:
         """Called by waitress in the server's loop; returns how much of ``data`` belongs to this request."""
         knew_headers = self.headers_finished
-        consumed = int(super().received(data))
+        try:
+            consumed = int(super().received(data))
+        except OSError as error:  # it writes a large body to a file
+            if error.errno not in DISK_FULL:
+                raise
+            self.refuse(no_disk(NO_ROOM))
+            return len(data)
         if self.headers_finished and not self.empty and not self.error:
             try:
                 self._check_body() if knew_headers else self._check_head()

@@ -1,5 +1,6 @@
 """Where uploads lie: unnamed files in a folder of this process, counted against a quota, gone when it ends."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -14,7 +15,10 @@ from parakeet_cli.errors import DiskFull
 from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.media_file import spool_folder
 
-__all__ = ["FORM_OVERHEAD", "NO_ROOM", "Reservation", "Spool", "boot_folder", "unnamed_file"]
+__all__ = ["DISK_FULL", "FORM_OVERHEAD", "NO_ROOM", "Reservation", "Spool", "boot_folder", "unnamed_file"]
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system about a file that cannot grow."""
 
 FORM_OVERHEAD = 1 << 20
 """Bytes of a body besides the upload itself."""

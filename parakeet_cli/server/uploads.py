@@ -1,6 +1,5 @@
 """The file of a request: written once, to an unnamed file of ours. Its name is text for people, never a path."""
 
-import errno
 import os
 import re
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from werkzeug.formparser import FormDataParser, MultiPartParser
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.http_errors import no_disk
 from parakeet_cli.server.services import services
-from parakeet_cli.server.spool import NO_ROOM, unnamed_file
+from parakeet_cli.server.spool import DISK_FULL, NO_ROOM, unnamed_file
 from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.download import write_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia
@@ -30,7 +29,6 @@ _MOST_FILES = 8
 """File parts of one form; each holds a descriptor."""
 _LONGEST_NAME = 200
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +239,7 @@ class _DiskErrors:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise no_disk(NO_ROOM) from error
 
 

@@ -1,6 +1,7 @@
 """Clients that drip, stop, leave or do not read (rows S05, S08, S09, S23, S25), with the deadlines made short."""
 
 import contextlib
+import resource
 import socket
 import threading
 import time
@@ -239,6 +240,18 @@ def test_uploads_under_way_share_a_quota(front: Front) -> None:
         assert refused.startswith(b"HTTP/1.1 507 ") and b"insufficient_storage" in refused
         chunks = b"".join(b"10000\r\n" + b"x" * 65_536 + b"\r\n" for _ in range(40))
         assert front.ask(CHUNKED + chunks).startswith(b"HTTP/1.1 507 ")
+
+
+def test_a_disk_that_fills_up_during_the_upload_is_507(front: Front) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with front.connect(HEAD + b"Content-Length: 3000000\r\n\r\n") as connection:
+            connection.sendall(b"x" * 2_900_000)
+            answer = read_all(connection)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.startswith(b"HTTP/1.1 507 ") and b"insufficient_storage" in answer
 
 
 def test_who_leaves_during_the_upload_leaves_nothing(front: Front) -> None:
