@@ -119,7 +119,10 @@ _ANSWERS: Mapping[type[ParakeetError], _Answer] = {
 
 
 def api_error(error: ParakeetError) -> ApiError:
-    """The answer to a request that this error ended. Errors that are the server's are written to the log."""
+    """The answer to a request that this error ended. Errors that are the server's are written to the log.
+
+    OpenAI's clients send again what fails with a 500; the desk has done so already with an engine that failed.
+    """
     if isinstance(error, Overloaded):
         return _unavailable(str(error), error.code, error.retry_after)
     answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
@@ -128,7 +131,8 @@ def api_error(error: ParakeetError) -> ApiError:
     message = str(error) if answer.message is None else answer.message
     if answer.is_to_wait:
         return _unavailable(message, answer.code, _LONGEST_WAIT)
-    return ApiError(answer.status, message, param=answer.param, code=answer.code, kind=answer.kind)
+    headers = {"x-should-retry": "false"} if isinstance(error, EngineFailed) else {}
+    return ApiError(answer.status, message, param=answer.param, code=answer.code, kind=answer.kind, headers=headers)
 
 
 def _unavailable(message: str, code: str | None, seconds: int) -> ApiError:

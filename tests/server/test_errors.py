@@ -75,3 +75,8 @@ def test_an_unknown_error_about_the_input_is_the_clients() -> None:
         pass
 
     assert api_error(NewError("x")).status == 400
+
+
+def test_a_client_is_told_not_to_repeat_what_the_desk_has_repeated() -> None:
+    assert api_error(errors.EngineFailed("It crashed.")).headers["x-should-retry"] == "false"
+    assert "x-should-retry" not in api_error(errors.Overloaded("Full.", 3)).headers

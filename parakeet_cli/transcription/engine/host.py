@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -85,8 +86,12 @@ class _Host:
             if not data:
                 _end(0)
             descriptors.extend(received)
-            for order in orders.feed(data):
-                self._take(order, descriptors)
+            try:
+                for order in orders.feed(data):
+                    self._take(order, descriptors)
+            except BaseException:  # such as a descriptor that the system did not let in: nobody would listen any more
+                traceback.print_exc()
+                _end(1)
 
     def work(self) -> NoReturn:
         setup = self._setup.get()
