@@ -65,6 +65,8 @@ class Lifecycle:
         self._is_wanted = not settings.lazy
         """Also without work."""
         self._is_shut = False
+        self._has_work = False
+        """When it was looked at last."""
         self._until = 0.0
         """While backing off or failed: when it may be tried again."""
         self._unready_since: float | None = None
@@ -80,7 +82,8 @@ class Lifecycle:
 
     def due(self) -> float | None:
         """When ``advance`` is to be called, whatever happens."""
-        if self.state is EngineState.BACKING_OFF or (self.state is EngineState.FAILED and self._recovers):
+        is_tried_again = self._recovers or self._has_work
+        if self.state is EngineState.BACKING_OFF or (self.state is EngineState.FAILED and is_tried_again):
             return self._until
         if self.state is EngineState.READY and self._idle_since is not None:
             end = self._idle_since + self._settings.idle_seconds
@@ -89,6 +92,7 @@ class Lifecycle:
 
     def advance(self, now: float, *, has_work: bool) -> Action | None:
         """Go on to the next state; what is to be done for it."""
+        self._has_work = has_work
         self._mark_idle(now, has_work)
         match self.state:
             case EngineState.BACKING_OFF if now >= self._until:

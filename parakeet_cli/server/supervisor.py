@@ -176,7 +176,8 @@ class Supervisor:
             given_up = self.places.crash(error or EngineFailed("The engine ended unasked; try again."))
             if failure := self.lifecycle.error:
                 _LOG.error("The engine failed, and is not tried again for a while: %s", failure)
-                given_up = [(work, failure) for work in self.unfinished()] + given_up
+                # Nobody holds a line open for a job: it stays in its row until an engine starts again.
+                given_up = [(work, failure) for work in self.unfinished() if not work.is_job] + given_up
         for work, reason in given_up:
             self._fail(work, reason)
 

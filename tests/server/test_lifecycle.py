@@ -173,6 +173,8 @@ def test_what_a_second_try_would_meet_again_is_a_failure_at_once(error: Parakeet
     driven.look(work=True)
     assert driven.dies(error) is EngineState.FAILED
     assert driven.lifecycle.error is error
+    assert driven.lifecycle.due() == driven.now + 1  # as something waits
+    driven.look(work=False)
     assert driven.lifecycle.due() is None  # nothing is tried without somebody who asks
     assert driven.look(work=False, after=1000) is EngineState.FAILED
     assert driven.lifecycle.refuses_until(driven.now) is None
