@@ -130,6 +130,7 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
     def _check_body(self) -> None:
         assert self.permit is not None
         body = self.body_rcv
+        self._reservation.has_written(self.body_bytes_received)
         if not self.chunked:
             return
         if len(body.control_line) > _LONGEST_CHUNK_LINE or len(body.trailer) > _LONGEST_TRAILER:

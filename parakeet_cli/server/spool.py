@@ -40,6 +40,8 @@ class Spool:
         self._folder = spool_folder()
         self._lock = threading.Lock()
         self._reserved = 0
+        self._written = 0
+        """Of the reserved bytes, so many lie on the disk already."""
 
     @property
     def reserved(self) -> int:
@@ -55,15 +57,20 @@ class Spool:
         with self._lock:
             if self._reserved + size > self._quota:
                 raise DiskFull("Too many large uploads are under way; try again when some are done.")
-            if not self.has_disk(size):
+            if not self.has_disk(self._reserved - self._written + size):
                 raise DiskFull(
                     "The server's disk has no room for this upload; try again later, or send a smaller file."
                 )
             self._reserved += size
 
-    def give_back(self, size: int) -> None:
+    def wrote(self, size: int) -> None:
+        with self._lock:
+            self._written += size
+
+    def give_back(self, size: int, written: int) -> None:
         with self._lock:
             self._reserved -= size
+            self._written -= written
 
 
 class Reservation:
@@ -72,6 +79,7 @@ class Reservation:
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._size = 0
+        self._written = 0
 
     def grow(self, size: int) -> None:
         """Make it at least ``size`` bytes; raises ``DiskFull``, and then is as it was."""
@@ -80,10 +88,16 @@ class Reservation:
             self._spool.take(more)
             self._size += more
 
+    def has_written(self, size: int) -> None:
+        """So much of it lies on the disk now. What is not told counts as still to come."""
+        self._spool.wrote(size - self._written)
+        self._written = size
+
     def release(self) -> None:
         """Give all of it back; once more does nothing."""
         size, self._size = self._size, 0
-        self._spool.give_back(size)
+        written, self._written = self._written, 0
+        self._spool.give_back(size, written)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,3 +89,23 @@ def test_a_disk_must_keep_something_free() -> None:
     assert not Spool(UploadSettings(free_bytes=1 << 60)).has_disk()
     with pytest.raises(DiskFull):
         Reservation(Spool(UploadSettings(free_bytes=1 << 60))).grow(1)
+
+
+def test_the_same_room_on_the_disk_is_promised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others reserved and have not written yet is gone for who comes; what they have written the disk knows."""
+    free = 100
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=free))
+    disk = Spool(UploadSettings(free_bytes=20))
+    first, second, third = (Reservation(disk) for _ in range(3))
+    first.grow(50)
+    with pytest.raises(DiskFull, match="no room"):
+        second.grow(31)
+    second.grow(30)
+    first.has_written(50)
+    free = 50
+    with pytest.raises(DiskFull, match="no room"):
+        third.grow(1)
+    first.release()
+    free = 100
+    third.grow(50)
+    assert disk.reserved == 80

@@ -81,12 +81,20 @@ def transcripts(events: Sequence[Event]) -> dict[int, Transcript]:
     return {event.recording: event.transcript for event in events if isinstance(event, Finished)}
 
 
+_others: set[int] = set()
+"""Children of this process that were there before the test, such as servers of other tests."""
+
+
 def ffmpegs() -> list[int]:
-    """The processes that are children of this one."""
-    found: list[int] = []
+    """The processes that the test has started."""
+    return sorted(_children() - _others)
+
+
+def _children() -> set[int]:
+    found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
-            found += map(int, (task / "children").read_text().split())
+            found |= set(map(int, (task / "children").read_text().split()))
     return found
 
 
@@ -98,6 +106,8 @@ def _descriptors() -> int:
 def nothing_is_left() -> Iterator[None]:
     """No thread, child or descriptor more than before."""
     threads, descriptors = set(threading.enumerate()), _descriptors()
+    _others.clear()
+    _others.update(_children())
     yield
     wait_until(lambda: set(threading.enumerate()) <= threads)
     wait_until(lambda: _descriptors() <= descriptors)
