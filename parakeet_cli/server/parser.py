@@ -5,6 +5,7 @@ It also refuses what waitress 3.0.2 takes and a proxy in front may read in anoth
 
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
@@ -96,7 +97,8 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
 
     def close(self) -> None:
         """Give back what the request holds; waitress calls it when the answer is out, and we when a sender leaves."""
-        super().close()
+        with suppress(OSError):  # what a full disk did not take is written once more, and the file closed all the same
+            super().close()
         self._reservation.release()
         if self._has_ticket and self.permit:
             self._has_ticket = False
