@@ -20,7 +20,7 @@ class Dtype(StrEnum):
     FP32 = "fp32"
 
 
-class Engine(StrEnum):
+class EngineChoice(StrEnum):
     """What computes the network."""
 
     AUTO = "auto"
@@ -137,7 +137,7 @@ class RecognizerSettings:
     verbose: bool = False
     allow_legacy: bool = False
     """Accept a checkpoint packed with gzip."""
-    engine: Engine = Engine.AUTO
+    engine: EngineChoice = EngineChoice.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS announced (  -- outputs about to be written, of which
     size INTEGER NOT NULL,
     sha256 BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS findings (   -- what a strict run asks of outputs that are there
+CREATE TABLE IF NOT EXISTS findings_by_key (   -- what a strict run asks of outputs that are there
     path BLOB NOT NULL,
     key TEXT NOT NULL,
     gaps INTEGER NOT NULL,
@@ -69,8 +69,8 @@ class Key:
 def key_of(media: Media, track: int | str | None, settings: TranscriptionSettings, model: str) -> Key | None:
     """None for stdin, which cannot be recognised again. ``model`` identifies the checkpoint's content.
 
-    Batch size and verbosity do not change a transcript; the device is left out too, although ``--dtype auto`` takes
-    another format on another device: moving to another machine is no reason to do everything again.
+    Batch size and verbosity do not change a transcript; device and engine are left out too, although ``--dtype auto``
+    takes another format on another device: moving to another machine is no reason to do everything again.
     """
     state: list[int] = []
     match media:
@@ -145,7 +145,7 @@ class Journal:
 
         def insert(database: sqlite3.Connection) -> None:
             database.executemany("INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?, ?)", rows)
-            database.executemany("INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?)", found)
+            database.executemany("INSERT OR REPLACE INTO findings_by_key VALUES (?, ?, ?, ?)", found)
 
         self._database.run(insert)
 
@@ -161,14 +161,16 @@ class Journal:
             database.executemany(
                 "INSERT OR REPLACE INTO outputs (path, source, key, size, mtime_ns) VALUES (?, ?, ?, ?, ?)", rows
             )
-            database.executemany("DELETE FROM findings WHERE path = ? AND key != ?", [(row[0], value) for row in rows])
+            database.executemany(
+                "DELETE FROM findings_by_key WHERE path = ? AND key != ?", [(row[0], value) for row in rows]
+            )
             database.executemany("DELETE FROM announced WHERE path = ?", [row[:1] for row in rows])
 
         self._database.run(insert)
 
     def findings(self, outputs: Iterable[Path], key: Key | None) -> Findings:
         """Of the transcript that ``outputs``, all done, were written from."""
-        query = "SELECT gaps, gap_seconds FROM findings WHERE path = ? AND key = ?"
+        query = "SELECT gaps, gap_seconds FROM findings_by_key WHERE path = ? AND key = ?"
         rows = [self._row(query, output, key.value if key else "") for output in outputs]
         return Findings(*max((row for row in rows if row), default=()))
 

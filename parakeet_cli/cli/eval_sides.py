@@ -12,7 +12,7 @@ from parakeet_cli.settings import (
     BatchSettings,
     ChunkSettings,
     Dtype,
-    Engine,
+    EngineChoice,
     RecognizerSettings,
     TranscriptionSettings,
     Vad,
@@ -61,7 +61,7 @@ def _dtype(side: Side, value: str) -> Side:
 
 
 def _engine(side: Side, value: str) -> Side:
-    engine = Engine(_one_of(Engine, value, "engine"))
+    engine = EngineChoice(_one_of(EngineChoice, value, "engine"))
     return _with_recognizer(side, replace(side.settings.recognizer, engine=engine))
 
 

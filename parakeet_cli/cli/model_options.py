@@ -19,7 +19,7 @@ from parakeet_cli.settings import (
     CoverageSettings,
     DecodingSettings,
     Dtype,
-    Engine,
+    EngineChoice,
     RecognizerSettings,
     TranscriptionSettings,
     Vad,
@@ -146,7 +146,7 @@ AllowLegacy = Annotated[
 
 
 NetworkEngine = Annotated[
-    Engine,
+    EngineChoice,
     typer.Option(
         "--engine",
         envvar="PARAKEET_ENGINE",
@@ -172,7 +172,7 @@ class Recognition:
     audit: Audit = True
     trust_model: TrustModel = False
     allow_legacy: AllowLegacy = False
-    engine: NetworkEngine = Engine.AUTO
+    engine: NetworkEngine = EngineChoice.AUTO
 
     def settings(self, decoding: DecodingSettings, *, verbose: bool) -> TranscriptionSettings:
         """Raises ``typer.BadParameter`` for what cannot be read."""

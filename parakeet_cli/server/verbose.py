@@ -9,11 +9,12 @@ import zlib
 from typing import Any
 
 from parakeet_cli.output.writers.cleaning import encodable
+from parakeet_cli.output.writers.json import account
 from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.server.languages import language_name
 from parakeet_cli.server.orders import Granularity, Order
 from parakeet_cli.server.tokens import mean_logprob
-from parakeet_cli.transcript import Partial, Segment, Transcript, Word
+from parakeet_cli.transcript import Segment, Transcript, Word
 
 __all__ = ["language_field", "segment_fields", "spoken_language", "verbose", "verbose_segments"]
 
@@ -36,7 +37,7 @@ def verbose(transcript: Transcript, order: Order) -> dict[str, Any]:
         fields["segments"] = verbose_segments(transcript, order.temperature)
     if Granularity.WORD in order.granularities:
         fields["words"] = [_word_fields(word, transcript.duration) for word in transcript.words]
-    return fields | _extensions(transcript)
+    return fields | {name: value for name, value in account(transcript).items() if value}
 
 
 def verbose_segments(
@@ -101,24 +102,3 @@ def _compression_ratio(text: str) -> float:
     """How much shorter zlib makes the text, as in openai-whisper; a loop of the decoder's compresses well."""
     encoded = encodable(text).encode()
     return len(encoded) / len(zlib.compress(encoded))
-
-
-def _extensions(transcript: Transcript) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if transcript.gaps:
-        fields["gaps"] = [
-            {"start": rounded(gap.start), "end": rounded(gap.end), "reason": gap.reason} for gap in transcript.gaps
-        ]
-    if transcript.skipped:
-        fields["skipped"] = [{"start": rounded(gap.start), "end": rounded(gap.end)} for gap in transcript.skipped]
-    if transcript.partial is not None:
-        fields["partial"] = _partial(transcript.partial)
-    return fields
-
-
-def _partial(partial: Partial) -> dict[str, Any]:
-    return {
-        "decoded_seconds": partial.decoded_seconds,
-        "expected_seconds": partial.expected_seconds,
-        "decode_errors": partial.decode_errors,
-    }

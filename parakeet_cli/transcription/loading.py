@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ModelUnsupported
-from parakeet_cli.settings import Engine, RecognizerSettings
+from parakeet_cli.settings import EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def _modules(
     """Our own network where it fits; on a card NeMo's, until ours has been measured there."""
     from parakeet_cli.transcription import fastconformer, nemo
 
-    if settings.engine is Engine.TORCH or (settings.engine is Engine.AUTO and device.type == "cpu"):
+    if settings.engine is EngineChoice.TORCH or (settings.engine is EngineChoice.AUTO and device.type == "cpu"):
         try:
             return fastconformer.load_modules(checkpoint, settings, device, dtype)
         except ModelUnsupported:
-            if settings.engine is Engine.TORCH:
+            if settings.engine is EngineChoice.TORCH:
                 raise
     return nemo.load_modules(checkpoint, settings, device)

@@ -165,8 +165,11 @@ class Transcriber:
         is_long = (opened.started.duration or 0.0) > _LONG_SECONDS
         run = _Run(Coverage(self._settings.coverage), offset=opened.offset, is_long=is_long)
         if self._savepoints and (savepoint := self._savepoints.load(opened.recording)):
+            try:
+                run.state = self._recognizer.unpack(savepoint.state)
+            except ValueError:  # another engine was under way: from the start, then
+                return run
             run.coverage.restore(savepoint)
-            run.state = self._recognizer.unpack(savepoint.state)
             run.position = savepoint.position
             run.recognition_seconds = savepoint.recognition_seconds
             run.saved_tokens = run.coverage.settled_tokens

@@ -80,7 +80,7 @@ class Recognizer(Protocol):
         """A state in a form that outlives the process."""
 
     def unpack(self, packed: bytes) -> DecoderState:
-        """The state that was packed, by a recognizer of the same checkpoint."""
+        """The state that was packed, by a recognizer of the same checkpoint; ``ValueError`` if of another kind."""
 
 
 def owned_pieces(chunk: Chunk, frames: int, frame_samples: int) -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ import pytest
 from parakeet_cli.settings import BatchSettings, ChunkSettings, CoverageSettings, TranscriptionSettings
 from parakeet_cli.transcript import Token, Word
 from parakeet_cli.transcription.media.inputs import FileMedia
-from parakeet_cli.transcription.pipeline import Event, Finished, Progress, Recording, Transcriber
+from parakeet_cli.transcription.pipeline import Event, Finished, Progress, Recording, Started, Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Hypothesis, Row
 from parakeet_cli.transcription.savepoints import Savepoint
 from tests.fakes import WORDS, BeepRecognizer, beeps, write_wav
@@ -106,6 +106,23 @@ def test_a_resumed_recording_tells_the_words_of_the_earlier_run_too(tmp_path: Pa
     resumed = list(Transcriber(Spelling(), settings, savepoints=kept).transcribe([recording]))
     check(resumed)
     assert len(told(resumed)[0]) > 400
+
+
+def test_a_recording_that_another_engine_has_begun_begins_anew(tmp_path: Path) -> None:
+    class Foreign(Spelling):
+        def unpack(self, packed: bytes) -> DecoderState:
+            raise ValueError("the state is another engine's")
+
+    words = random.Random(1).choices(WORDS, k=1600)
+    recording = Recording(0, FileMedia(write_wav(tmp_path / "talk.wav", beeps(words))))
+    settings, kept = TranscriptionSettings(batch=BatchSettings(2)), Kept()
+    events = Transcriber(Spelling(), settings, savepoints=kept).transcribe([recording])
+    list(islice((event for event in events if isinstance(event, Progress)), 6))
+    assert kept.last is not None
+    anew = list(Transcriber(Foreign(), settings, savepoints=kept).transcribe([recording]))
+    (started,) = (event for event in anew if isinstance(event, Started))
+    assert started.resumed_at == 0.0
+    check(anew)
 
 
 def test_each_word_has_the_tokens_that_it_was_put_together_from(tmp_path: Path) -> None:

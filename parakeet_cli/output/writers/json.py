@@ -15,7 +15,7 @@ from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Transcript, Word
 
-__all__ = ["SCHEMA", "JsonWriter", "read_json"]
+__all__ = ["SCHEMA", "JsonWriter", "account", "read_json"]
 
 SCHEMA = 1
 """Changes when a reader of the old form would misunderstand the new one."""
@@ -41,15 +41,20 @@ class JsonWriter:
             "rtfx": rtfx if rtfx is not None and math.isfinite(rtfx) else None,
             "text": transcript.text,
             "segments": [_segment(segment, self.least_confidence) for segment in transcript.segments],
-            "gaps": [
-                {"start": rounded(gap.start), "end": rounded(gap.end), "reason": gap.reason} for gap in transcript.gaps
-            ],
-            "skipped": [
-                {"start": rounded(silence.start), "end": rounded(silence.end)} for silence in transcript.skipped
-            ],
-            "partial": _partial(transcript.partial),
+            **account(transcript),
         }
         return encodable(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)) + "\n"
+
+
+def account(transcript: Transcript) -> dict[str, Any]:
+    """What has no words, and why: ``gaps``, ``skipped`` and ``partial``."""
+    return {
+        "gaps": [
+            {"start": rounded(gap.start), "end": rounded(gap.end), "reason": gap.reason} for gap in transcript.gaps
+        ],
+        "skipped": [{"start": rounded(silence.start), "end": rounded(silence.end)} for silence in transcript.skipped],
+        "partial": _partial(transcript.partial),
+    }
 
 
 def read_json(text: str) -> Transcript:

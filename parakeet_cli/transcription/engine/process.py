@@ -30,7 +30,7 @@ from parakeet_cli.transcription.engine.messages import (
     Transcribe,
     pack,
 )
-from parakeet_cli.transcription.media.ffmpeg_process import Messages
+from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
 
 __all__ = ["EngineProcess"]

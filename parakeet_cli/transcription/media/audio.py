@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from parakeet_cli.errors import AudioTooLong, AudioTooShort, DecodeKilled, NotMedia
 from parakeet_cli.settings import SAMPLE_RATE, SHORTEST_AUDIO, DecodingSettings
 from parakeet_cli.transcript import Partial
+from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
-from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.media_file import MediaFile, open_media
 from parakeet_cli.transcription.media.picture import picture_end
 from parakeet_cli.transcription.media.probe import (

@@ -9,19 +9,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
+from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import environment
 from parakeet_cli.transcription.media.interruption import Interruption
 from parakeet_cli.user_folders import temporary_folder
 
-__all__ = ["FfmpegProcess", "Messages", "Patience", "end_all"]
+__all__ = ["FfmpegProcess", "Patience", "end_all"]
 
 _LIMITS = {
     "RLIMIT_AS": (1 << 30, 1 << 30),
@@ -34,8 +34,6 @@ _LIMITS = {
 _EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """What keeps one ffmpeg from starting and passes; the program itself is there."""
 _READ_BYTES = 1 << 16
-_LONGEST_LINE = 4096
-_TAIL_BYTES = 8192
 _LONGEST_START = 0.1
 """Seconds that ``end_all`` waits for a child that another thread is just starting."""
 
@@ -53,44 +51,6 @@ class Patience:
     """What each byte of output adds to the total."""
     expected_bytes: int = 0
     """Counts for the total from the start."""
-
-
-class Messages:
-    """ffmpeg's stderr, bounded: the number of its lines and the last 8 KiB of them.
-
-    ``on_line`` sees each line (at most 4 KiB of it) and returns whether it shall be counted and kept.
-    """
-
-    def __init__(self, on_line: Callable[[str], bool] = bool) -> None:
-        self.count = 0
-        self._on_line = on_line
-        self._tail: deque[str] = deque()
-        self._tail_bytes = 0
-        self._rest = b""
-
-    @property
-    def tail(self) -> tuple[str, ...]:
-        return tuple(self._tail)
-
-    def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        self._rest = self._rest[:_LONGEST_LINE]
-        for line in lines:
-            self._take(line)
-
-    def end(self) -> None:
-        self._take(self._rest)
-        self._rest = b""
-
-    def _take(self, raw: bytes) -> None:
-        line = raw[:_LONGEST_LINE].decode(errors="replace").rstrip()
-        if not line or not self._on_line(line):
-            return
-        self.count += 1
-        self._tail.append(line)
-        self._tail_bytes += len(line)
-        while self._tail_bytes > _TAIL_BYTES:
-            self._tail_bytes -= len(self._tail.popleft())
 
 
 class FfmpegProcess:

@@ -4,8 +4,9 @@ import re
 
 from parakeet_cli.errors import InputError
 from parakeet_cli.settings import DecodingSettings
+from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
-from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.media_file import MediaFile
 
 __all__ = ["picture_end"]

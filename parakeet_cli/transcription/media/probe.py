@@ -11,8 +11,9 @@ from fractions import Fraction
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, InputError, NoAudioStream, NoSuchTrack, NotMedia
 from parakeet_cli.settings import DecodingSettings
+from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
-from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.languages import same_language
 from parakeet_cli.transcription.media.media_file import MediaFile
 

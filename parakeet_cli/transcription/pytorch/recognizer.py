@@ -122,11 +122,15 @@ class TorchRecognizer:
 
     def pack(self, state: DecoderState) -> bytes:
         file = io.BytesIO()
-        torch.save(None if state is None else self._modules.decoder.plain(state), file)
+        plain = None if state is None else self._modules.decoder.plain(state)
+        torch.save({"decoder": type(self._modules.decoder).__name__, "state": plain}, file)
         return file.getvalue()
 
     def unpack(self, packed: bytes) -> DecoderState:
-        plain = torch.load(io.BytesIO(packed), map_location=self.device, weights_only=True)
+        content = torch.load(io.BytesIO(packed), map_location=self.device, weights_only=True)
+        if not isinstance(content, dict) or content.get("decoder") != type(self._modules.decoder).__name__:
+            raise ValueError("the state is another engine's")
+        plain = content["state"]
         return None if plain is None else self._modules.decoder.restored(plain)
 
     def _hypothesis(self, emissions: Sequence[Emission], first_sample: int) -> Hypothesis:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from benchmarks.replica import Shape, build
 from parakeet_cli.errors import ModelNotFound
-from parakeet_cli.settings import Dtype, Engine, RecognizerSettings
+from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.conversions import conversions
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
@@ -39,7 +39,7 @@ def small_replica(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def both(checkpoint: Checkpoint, dtype: Dtype = Dtype.FP32) -> tuple[TorchRecognizer, TorchRecognizer]:
     ours, theirs = (
         load_recognizer(checkpoint, RecognizerSettings(device="cpu", dtype=dtype, engine=engine))
-        for engine in (Engine.TORCH, Engine.NEMO)
+        for engine in (EngineChoice.TORCH, EngineChoice.NEMO)
     )
     return ours, theirs
 
@@ -82,6 +82,14 @@ def test_every_token_is_that_of_nemo(which: str, minute: Samples, request: pytes
         assert [t.logprob for t in found] == pytest.approx([t.logprob for t in wanted], abs=2e-3)
 
 
+def test_a_state_of_nemos_is_refused_and_not_misread(minute: Samples) -> None:
+    ours, theirs = both(find("demo"))
+    (frames,) = theirs.encode(chunks_of(minute, [4]))
+    ((_, state),) = theirs.decode([Row(frames, None)])
+    with pytest.raises(ValueError, match="another engine"):
+        ours.unpack(theirs.pack(state))
+
+
 def test_bf16_is_as_near_to_fp32_as_nemos(minute: Samples) -> None:
     chunks = chunks_of(minute, [20, 20])
     exact = both(find("demo"))[1].encode(chunks)
@@ -102,7 +110,7 @@ def test_a_large_checkpoint_is_converted_once_and_says_the_same(
     monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading._WORTH_CONVERTING", 1000)
     load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
     (conversion,) = conversions()
-    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading.inspect", None)  # it is read no more
+    monkeypatch.setattr("tarfile.open", None)  # the archive is read no more
     after = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
     for (mine,), (reference,) in zip(after.encode(chunks), before.encode(chunks), strict=True):
         assert np.array_equal(mine.encoded, reference.encoded)

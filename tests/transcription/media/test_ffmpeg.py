@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
+from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, find_ffmpeg, input_arguments
-from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Messages, Patience
+from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.interruption import Interrupted, Interruption
 
 QUICK = Patience(no_progress_seconds=0.4, kill_grace_seconds=0.3)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parakeet_cli.settings import Dtype, Engine, RecognizerSettings
+from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.preflight import extract, inspect
 from parakeet_cli.transcription.loading import load_recognizer
@@ -20,14 +20,14 @@ def demo() -> Checkpoint:
     return find("demo")
 
 
-@pytest.fixture(scope="session", params=[Engine.NEMO, Engine.TORCH], ids=str)
-def engine(request: pytest.FixtureRequest) -> Engine:
-    chosen: Engine = request.param
+@pytest.fixture(scope="session", params=[EngineChoice.NEMO, EngineChoice.TORCH], ids=str)
+def engine(request: pytest.FixtureRequest) -> EngineChoice:
+    chosen: EngineChoice = request.param
     return chosen
 
 
 @pytest.fixture(scope="session")
-def recognizer(demo: Checkpoint, engine: Engine) -> TorchRecognizer:
+def recognizer(demo: Checkpoint, engine: EngineChoice) -> TorchRecognizer:
     import torch
 
     torch.set_num_threads(1)

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from parakeet_cli.errors import DiskFull, EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
-from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, Engine, RecognizerSettings
+from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
@@ -227,7 +227,7 @@ def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: TorchRecogni
 
 
 def test_overflow_in_a_short_format_is_repeated_in_fp32(
-    demo: Checkpoint, engine: Engine, minute: Samples, caplog: pytest.LogCaptureFixture
+    demo: Checkpoint, engine: EngineChoice, minute: Samples, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Scaled weights fit into fp16, what they give does not: 65,504 is its largest value."""
     loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP16, engine=engine))
@@ -245,7 +245,7 @@ def test_overflow_in_a_short_format_is_repeated_in_fp32(
 
 
 def test_values_that_stay_infinite_are_an_error_of_that_sound(
-    demo: Checkpoint, engine: Engine, minute: Samples
+    demo: Checkpoint, engine: EngineChoice, minute: Samples
 ) -> None:
     loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
     last_norm(loaded).weight.data.fill_(float("inf"))
@@ -254,7 +254,9 @@ def test_values_that_stay_infinite_are_an_error_of_that_sound(
         loaded.encode([chunk])
 
 
-def test_bf16_changes_few_words(demo: Checkpoint, engine: Engine, recognizer: TorchRecognizer, minute: Samples) -> None:
+def test_bf16_changes_few_words(
+    demo: Checkpoint, engine: EngineChoice, recognizer: TorchRecognizer, minute: Samples
+) -> None:
     short = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
     left, right = (text(tokens_of(each, minute, chunk=30)) for each in (recognizer, short))
     assert likeness(left, right) >= 0.95
