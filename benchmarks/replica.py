@@ -69,7 +69,7 @@ def build(path: Path, shape: Shape | None = None) -> int:
 
 @torch.inference_mode()
 def _make_talk(model: Any) -> None:
-    """Have blank win at three frames of four, and the others differ, as in speech: else all frames say one thing."""
+    """Have blank win at three frames of four of noise, and the others differ: else all frames say one thing."""
     model.joint.joint_net[-1].weight.mul_(_CONTRAST)
     noise = torch.randn(1, _NOISE_SECONDS * SAMPLE_RATE) * torch.linspace(0.001, 0.5, _NOISE_SECONDS * SAMPLE_RATE)
     features, lengths = model.preprocessor(input_signal=noise, length=torch.tensor([noise.shape[1]]))
