@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
+from parakeet_cli.transcription.fastconformer.prediction import Prediction
 from parakeet_cli.transcription.pytorch.decoding import Emission
 
 __all__ = ["State", "Transducer"]
@@ -48,11 +49,11 @@ class Transducer(nn.Module):
         self._blank = architecture.blank
         self._durations = architecture.durations
         self._max_symbols = architecture.max_symbols
-        width, joint = architecture.prediction, architecture.joint
-        self.embedding = nn.Embedding(architecture.pieces + 1, width)
-        self.lstm = nn.LSTM(width, width, architecture.prediction_layers)
+        joint = architecture.joint
+        self._state_shape = (architecture.prediction_layers, 1, architecture.prediction)
+        self.prediction = Prediction(architecture)
         self.from_frames = nn.Linear(architecture.width, joint)
-        self.from_tokens = nn.Linear(width, joint)
+        self.from_tokens = nn.Linear(architecture.prediction, joint)
         self.out = nn.Linear(joint, architecture.pieces + 1 + len(architecture.durations))
 
     def decode(
@@ -68,10 +69,8 @@ class Transducer(nn.Module):
         while found := self._next_tokens(rows, projected, predicted):
             index = torch.tensor(list(found), device=encoded.device)
             tokens = torch.tensor(list(found.values()), device=encoded.device)
-            output, (hidden[:, index], cell[:, index]) = self.lstm(
-                self.embedding(tokens).unsqueeze(0), (hidden[:, index], cell[:, index])
-            )
-            predicted[index] = self.from_tokens(output.squeeze(0))
+            hidden[:, index], cell[:, index] = self.prediction(tokens, hidden[:, index], cell[:, index])
+            predicted[index] = self.from_tokens(hidden[-1, index])
         return [
             (row.emissions, State(hidden[:, i].clone(), cell[:, i].clone(), predicted[i].clone(), row.frame - row.end))
             for i, row in enumerate(rows)
@@ -100,10 +99,10 @@ class Transducer(nn.Module):
 
     def _first(self) -> State:
         """Before any token: as after a blank, whose embedding is zero."""
-        output, (hidden, cell) = self.lstm(
-            self.embedding(torch.tensor([[self._blank]], device=self.embedding.weight.device))
-        )
-        return State(hidden[:, 0], cell[:, 0], self.from_tokens(output[0, 0]), 0)
+        device = self.out.weight.device
+        nothing = torch.zeros(self._state_shape, device=device)
+        hidden, cell = self.prediction(torch.tensor([self._blank], device=device), nothing, nothing)
+        return State(hidden[:, 0], cell[:, 0], self.from_tokens(hidden[-1, 0]), 0)
 
     def _next_tokens(self, rows: Sequence[_Row], projected: Tensor, predicted: Tensor) -> dict[int, int]:
         """Move each row to its next token; the tokens found, by row."""

@@ -1,6 +1,5 @@
 """The parameters of a checkpoint, renamed and folded into the form in which this package computes."""
 
-import re
 from collections.abc import Mapping
 
 import torch
@@ -32,7 +31,7 @@ _HALVED = {"feed_forward1.linear2": "first.down", "feed_forward2.linear2": "seco
 
 def prepare(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """From the names of NeMo's modules to those of ``Network``; raises ``KeyError`` where one is missing."""
-    return _features(state) | _subsampling(state) | _layers(state, architecture) | _transducer(state)
+    return _features(state) | _subsampling(state) | _layers(state, architecture) | _transducer(state, architecture)
 
 
 def _features(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -97,12 +96,30 @@ def _convolution_over_time(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _transducer(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    lstm = re.compile(r"decoder\.prediction\.dec_rnn\.lstm\.(.+)")
+def _transducer(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     return {
-        "transducer.embedding.weight": state["decoder.prediction.embed.weight"],
-        **{f"transducer.lstm.{match[1]}": value for name, value in state.items() if (match := lstm.fullmatch(name))},
+        **_prediction(state, architecture.prediction_layers),
         **_pair(state, "joint.enc", "transducer.from_frames"),
         **_pair(state, "joint.pred", "transducer.from_tokens"),
         **_pair(state, "joint.joint_net.2", "transducer.out"),
     }
+
+
+def _prediction(state: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Of an LSTM that is fed with embeddings: what each token adds to the first layer's gates, and a matrix a layer."""
+    lstm = {
+        (kind, layer): state[f"decoder.prediction.dec_rnn.lstm.{kind}_l{layer}"]
+        for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        for layer in range(layers)
+    }
+    biases = [lstm["bias_ih", layer].double() + lstm["bias_hh", layer].double() for layer in range(layers)]
+    tokens = state["decoder.prediction.embed.weight"].double() @ lstm["weight_ih", 0].double().T + biases[0]
+    prepared = {
+        "transducer.prediction.tokens.weight": tokens.float(),
+        "transducer.prediction.first.weight": lstm["weight_hh", 0],
+    }
+    for layer in range(1, layers):
+        name = f"transducer.prediction.others.{layer - 1}"
+        prepared[f"{name}.weight"] = torch.cat((lstm["weight_ih", layer], lstm["weight_hh", layer]), dim=1)
+        prepared[f"{name}.bias"] = biases[layer].float()
+    return prepared
