@@ -4,6 +4,7 @@ Builds on the internals of waitress 3.0.2, which ``tests/server/test_waitress.py
 """
 
 import resource
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -96,12 +97,14 @@ class GateServer(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
         """Close every connection; once ``serve`` is over."""
         for channel in list(self.active_channels.values()):
             channel.abandon()
+            channel.release_waiting()  # the loop, which would do so, is over
         for threads in (self.task_dispatcher, self._quick_threads):
             threads.shutdown(timeout=1)
         wasyncore.close_all(self._map, ignore_all=True)
 
     def add_task(self, task: Any) -> None:
-        """waitress's hook: which threads answer the first request of a channel."""
+        """waitress's hook, under the channel's lock: which threads answer its first request."""
+        task.tasks += 1
         request = task.requests[0]
         is_quick = request.error or (request.permit and request.permit.kind is Kind.QUICK)
         (self._quick_threads if is_quick else self.task_dispatcher).add_task(task)
@@ -126,6 +129,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     _was_refused = False
     _latest: GateParser | None = None
     """Of the request that came last, whole or in part."""
+    tasks = 0
+    """Threads that answer its first request, or will."""
 
     def parser_class(self, adjustments: Any) -> GateParser:
         self._latest = GateParser(adjustments, self.server.admission)
@@ -146,7 +151,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         if self._lingers_since is not None:
             if time.monotonic() - self._lingers_since > front.linger_seconds:
                 self.abandon()
-        elif self.total_outbufs_len and time.time() - self.last_activity > front.idle_seconds:
+        elif self._is_unread(front.idle_seconds) or (len(self.requests) > 1 and _has_hung_up(self.socket)):
             self.abandon()
         elif self.request is not None and self.request.is_too_slow(front):
             self._refuse_slow()
@@ -176,12 +181,36 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
                 return
         self.abandon()
 
+    def service(self) -> None:
+        """waitress's hook: a thread answers the first request. The next gets a task only if the client is there."""
+        try:
+            super().service()
+        finally:
+            with self.requests_lock:
+                self.tasks -= 1
+            if not self.connected:
+                self.release_waiting()
+
     def abandon(self) -> None:
-        """Close at once."""
+        """Close at once; what waits is let go by the loop, as whoever calls this may hold either of two locks."""
         self.connected = False
         if self.request is not None:
             self.request.close()
         super().handle_close()
+        if self.requests:
+            self.server.trigger.pull_trigger(self.release_waiting)
+
+    def release_waiting(self) -> None:
+        """After the client has gone: close the requests that no thread will answer."""
+        with self.requests_lock:
+            first = 1 if self.tasks else 0
+            waiting = self.requests[first:]
+            del self.requests[first:]
+            for request in waiting:
+                request.close()
+
+    def _is_unread(self, seconds: float) -> bool:
+        return bool(self.total_outbufs_len) and time.time() - self.last_activity > seconds
 
     def _refuse_slow(self) -> None:
         with self.requests_lock:
@@ -191,6 +220,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.requests.append(request)
             if len(self.requests) == 1:
                 self.server.add_task(self)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    """Also where data that nobody reads yet stands before the end; only Linux tells."""
+    watch = select.poll()
+    watch.register(connection, getattr(select, "POLLRDHUP", 0))
+    return bool(watch.poll(0))
 
 
 def _threads(settings: ServerSettings) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.asking import SPEECH
+from tests.server.fronts import SETTINGS, Front, running_front
 from tests.server.processes import RunningServer, running
 
 KEY = "sk-key-of-the-tests-0123456789"
@@ -49,3 +50,16 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
             return servers.enter_context(running(tmp_path, *options, **more))  # type: ignore[arg-type]
 
         yield start
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the uploads of an application in the tests' own process lie."""
+    monkeypatch.setenv("PARAKEET_SPOOL", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def front(spool: Path) -> Iterator[Front]:
+    with running_front(SETTINGS) as front:
+        yield front

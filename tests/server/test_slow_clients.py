@@ -5,102 +5,16 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Flask, Response
 
-from parakeet_cli.server.admission import Admission, Kind
-from parakeet_cli.server.app import create_app
-from parakeet_cli.server.gate import GateServer
-from parakeet_cli.server.spool import Spool
-from parakeet_cli.server.tasks import Answered
-from parakeet_cli.settings import FrontSettings, LifecycleSettings, ServerSettings, UploadSettings
-from tests.server.applications import services_for
-from tests.server.asking import SPEECH
-from tests.server.processes import form, until
+from parakeet_cli.server.admission import Kind
+from tests.server.fronts import BODY, HEAD, SETTINGS, Front, read_all, running_front
+from tests.server.processes import until
 
-FRONT = FrontSettings(
-    header_seconds=1.0, grace_seconds=1.0, bytes_a_second=1000.0, idle_seconds=2, linger_seconds=1.0, spare_threads=2
-)
-SETTINGS = ServerSettings(
-    lifecycle=LifecycleSettings(concurrency=1, waiting=1),
-    uploads=UploadSettings(max_bytes=4 << 20, spool_bytes=8 << 20, free_bytes=0),
-    front=FRONT,
-)
-BODY, KIND = form(SPEECH)
-HEAD = f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n".encode()
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-@dataclass
-class Front:
-    """A gate in a thread of the tests' own process."""
-
-    server: GateServer
-    admission: Admission
-    spool: Spool
-    app: Flask
-    gate: threading.Event
-    """Until it is set, ``POST /v1/wait`` does not answer."""
-    answered: list[Answered] = field(default_factory=list)
-
-    def connect(self, data: bytes = b"") -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.server.effective_port), timeout=15)
-        connection.sendall(data)
-        return connection
-
-    def ask(self, data: bytes) -> bytes:
-        with self.connect(data) as connection:
-            return read_all(connection)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    received = b""
-    with contextlib.suppress(ConnectionResetError):
-        while block := connection.recv(65_536):
-            received += block
-    return received
-
-
-@pytest.fixture
-def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
-    yield from _run(tmp_path, monkeypatch, SETTINGS)
-
-
-def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: ServerSettings) -> Iterator[Front]:
-    monkeypatch.setenv("PARAKEET_SPOOL", str(tmp_path))
-    services = services_for(settings)
-    app = create_app(services)
-    gate = threading.Event()
-
-    def wait() -> Response:
-        gate.wait(20)
-        return Response("done")
-
-    def pour() -> Response:
-        return Response((b"x" * 65_536 for _ in range(2000)), content_type="text/plain")
-
-    app.add_url_rule("/v1/wait", view_func=wait, methods=["GET", "POST"])
-    app.add_url_rule("/v1/pour", view_func=pour, methods=["GET"])
-    spool = Spool(settings.uploads)
-    admission = Admission(app, services, spool)
-    answered: list[Answered] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = GateServer(app, listener, admission, settings, answered.append)
-        thread = threading.Thread(target=server.serve, args=(lambda: None,))
-        thread.start()
-        yield Front(server, admission, spool, app, gate, answered)
-        gate.set()
-        until(lambda: admission.tickets.taken(Kind.RECORDING) == 0, "all tickets are back")
-        until(lambda: spool.reserved == 0, "the whole spool is back", lambda: spool.reserved)
-        server.stop()
-        thread.join(10)
-        server.close()
-    services.desk.close()
 
 
 def test_headers_that_drip_are_cut_off(front: Front) -> None:
@@ -263,9 +177,10 @@ def test_who_leaves_during_the_upload_leaves_nothing(front: Front) -> None:
     assert front.answered == []
 
 
-def test_a_disk_that_is_nearly_full_takes_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("spool")
+def test_a_disk_that_is_nearly_full_takes_no_upload() -> None:
     settings = replace(SETTINGS, uploads=replace(SETTINGS.uploads, free_bytes=1 << 60))
-    for front in _run(tmp_path, monkeypatch, settings):
+    with running_front(settings) as front:
         answer = front.ask(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 507 ")
         assert front.ask(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[9:12] == b"503"

@@ -41,6 +41,7 @@ def test_a_channel_makes_its_parser_and_hands_over_under_a_lock() -> None:
     assert "self.error_task_class(self, request)" in service
     assert service.count("request.close()") == 2
     assert "self.close_when_flushed = True" in service
+    assert "self.requests.pop(0)\n\n                if self.connected and self.requests:\n" in service
     writing = inspect.getsource(channel.HTTPChannel.handle_write)
     assert writing.rstrip().endswith("if self.will_close:\n            self.handle_close()")
     assert "self.outbuf_lock.notify()" in inspect.getsource(channel.HTTPChannel.handle_close)
