@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from flask import Request
 
-from parakeet_cli.errors import AudioTooLong, ParakeetError
+from parakeet_cli.errors import AudioTooLong, DecodeTimeout, ParakeetError
 from parakeet_cli.server.errors import ApiError, api_error
 from parakeet_cli.server.fields import Fields
 from parakeet_cli.server.following import client_watch, settle, transcript_of
@@ -27,6 +27,8 @@ __all__ = ["check_media", "read_request", "submitted", "transcribed", "wav_heade
 
 _TOLERATED_SECONDS = 2.0
 """By which a container may claim more than what is in it; the engine counts."""
+
+_STALLED = "ffmpeg made no progress on this file a short while ago; repair it, or send its sound in another format."
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
 
@@ -46,8 +48,13 @@ def read_request(request: Request, name: str = "file") -> tuple[Fields, Upload]:
 
 
 def check_media(upload: Upload) -> float | None:
-    """How many seconds the container claims, if it does. Raises ApiError if there is no sound, or too much of it."""
-    limit = services().settings.uploads.max_seconds
+    """How many seconds the container claims, if it does.
+
+    Raises ApiError if there is no sound, or too much of it, or ffmpeg made no progress on the same bytes lately.
+    """
+    limit, stalled = services().settings.uploads.max_seconds, services().stalled
+    if upload.file in stalled:
+        raise ApiError(400, _STALLED, param="file", code=DecodeTimeout.code)
     try:
         with open_media(upload.media) as file:
             info = probe(file)
@@ -55,6 +62,9 @@ def check_media(upload: Upload) -> float | None:
                 raise AudioTooLong(
                     f"{file.name} has {info.duration:.0f} s of sound, the limit is {limit:g} s; send it in parts."
                 )
+    except DecodeTimeout as error:
+        stalled.add(upload.file)
+        raise api_error(error) from error
     except ParakeetError as error:
         raise api_error(error) from error
     return info.duration
@@ -66,7 +76,7 @@ def submitted(upload: Upload) -> Iterator[Work]:
 
     The upload stays open meanwhile, and the caller's. Raises ApiError if the media is none, or there is no room.
     """
-    duration = check_media(upload)
+    duration, stalled = check_media(upload), services().stalled
     try:
         work = services().desk.submit(upload.media, duration=duration)
     except ParakeetError as error:
@@ -75,6 +85,8 @@ def submitted(upload: Upload) -> Iterator[Work]:
         yield work
     finally:
         work.cancel()
+        if isinstance(work.view.error, DecodeTimeout):
+            stalled.add(upload.file)
 
 
 def transcribed(upload: Upload) -> Transcript:

@@ -1,7 +1,7 @@
 """What the routes work with; made once by ``run`` and handed to ``create_app``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
@@ -9,6 +9,7 @@ from flask import current_app
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.server.desk import Desk
 from parakeet_cli.server.job_runner import JobRunner
+from parakeet_cli.server.stalled import StalledFiles
 from parakeet_cli.settings import ServerSettings
 
 if TYPE_CHECKING:  # metrics has a route, which reads the services
@@ -33,6 +34,7 @@ class Services:
     metrics: "Metrics"
     jobs: JobRunner | None = None
     """None where none can be kept."""
+    stalled: StalledFiles = field(default_factory=StalledFiles)
 
 
 def services() -> Services:
