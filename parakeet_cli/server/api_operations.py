@@ -32,6 +32,7 @@ class Operation:
     summary: str
     about: str = ""
     query: Mapping[str, Schema] = field(default_factory=dict)
+    headers: Mapping[str, Schema] = field(default_factory=dict)
     body: Mapping[str, Schema] = field(default_factory=dict)
     answers: Mapping[int, Mapping[str, Schema]] = field(default_factory=dict)
     errors: Sequence[int] = _READ
@@ -110,10 +111,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "jobs.create": Operation(
         "Jobs",
         "Leave a recording to be transcribed",
-        "The fields are those of a transcription. The job survives a restart of the server.",
+        "The fields are those of a transcription. The job survives a restart of the server. With an Idempotency-Key, "
+        "the same request sent again is answered with 200 and the same job.",
+        headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}},
         body={_FORM: upload_fields(with_stream=False), _JSON: ref("JsonUpload")},
-        answers={202: _content("Job")},
-        errors=(*_UPLOAD, 404, 501),
+        answers={200: _content("Job"), 202: _content("Job")},
+        errors=(*_UPLOAD, 404, 409, 422, 501),
     ),
     "jobs.show": Operation("Jobs", "How a job is", answers={200: _content("Job")}, errors=(*_READ, 501, 507)),
     "jobs.forget": Operation(

@@ -1,6 +1,5 @@
 """Jobs: recordings that are taken now and asked for later, also after a restart of the server."""
 
-import hashlib
 import hmac
 import logging
 import queue
@@ -16,6 +15,7 @@ from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.server.desk import Desk, State, Work
 from parakeet_cli.server.job_endings import MOST_STARTS, JobEndings
 from parakeet_cli.server.job_folder import JobFolder
+from parakeet_cli.server.job_repeats import Claim, JobRepeats, job_name
 from parakeet_cli.server.job_store import Job, JobStore
 from parakeet_cli.settings import ServerSettings
 from parakeet_cli.transcript import Transcript
@@ -75,6 +75,7 @@ class JobRunner:
         self._next_sweep = 0.0
         self._stopped = False
         self._thread = threading.Thread(target=self._follow, name="jobs", daemon=True)
+        self.repeats = JobRepeats(self._store)
         self.draining = threading.Event()
         self.streams = threading.BoundedSemaphore(settings.front.followers)
         """Places for those who follow events, each of whom takes a thread of the server."""
@@ -88,20 +89,22 @@ class JobRunner:
         self._advance()
         self._thread.start()
 
-    def submit(self, upload: int, filename: str, order: str, holder: str, duration: float | None) -> str:
-        """Take a recording, an open file that may be closed afterwards; the id of its job.
+    def submit(
+        self, upload: int, filename: str, order: str, holder: str, duration: float | None, claim: Claim | None = None
+    ) -> str:
+        """Take a recording, an open file that may be closed afterwards; the id of its job, that of ``claim`` if given.
 
         ``order`` is JSON. Raises ``Overloaded`` if there is no room.
         """
-        job_id = f"job_{secrets.token_urlsafe(32)}"
-        name = _name(job_id)
+        job_id = claim.job_id if claim else f"job_{secrets.token_urlsafe(32)}"
+        name = job_name(job_id)
         self._folder.take(name, upload)
         size = self._folder.size(name) or 0
         job = Job(name, holder, time.time(), encodable(filename), order, size, duration=duration)
         try:
             with self._lock:
                 self._check_room(size)
-                self._store.add(job)
+                self._store.add(job, claim.request if claim else None)
                 self._submit(job)
         except BaseException:
             self._folder.remove(name)
@@ -112,7 +115,7 @@ class JobRunner:
 
     def view(self, job_id: str, holder: str) -> JobView | None:
         """None for a job that is not there, or is another's."""
-        name = _name(job_id)
+        name = job_name(job_id)
         work = self._works.get(name)  # first, as what is over is written down before it is dropped here
         job = self._store.get(name)
         if job is None or not hmac.compare_digest(job.holder.encode(), holder.encode()):
@@ -126,12 +129,12 @@ class JobRunner:
 
     def words(self, job_id: str, start: int = 0) -> list[str]:
         """Those of a job under way that are settled, from index ``start``."""
-        work = self._works.get(_name(job_id))
+        work = self._works.get(job_name(job_id))
         return [word.text for word in work.words(start)] if work else []
 
     def wait(self, job_id: str, after: int, seconds: float) -> None:
         """Until the version of a job is above ``after``, for ``seconds`` at most."""
-        work = self._works.get(_name(job_id))
+        work = self._works.get(job_name(job_id))
         if work is None:
             self.draining.wait(seconds)
         elif work.view.state.is_final:  # it is being written down
@@ -141,11 +144,11 @@ class JobRunner:
 
     def transcript(self, job_id: str) -> Transcript | None:
         """Once finished."""
-        return self._store.transcript(_name(job_id))
+        return self._store.transcript(job_name(job_id))
 
     def remove(self, job_id: str) -> None:
         """Cancel it if it is under way, and forget all of it."""
-        name = _name(job_id)
+        name = job_name(job_id)
         with self._lock:
             self._store.remove(name)  # first: should we be killed now, it does not begin again
             self._backlog.pop(name, None)
@@ -284,10 +287,6 @@ class JobRunner:
 
     def _sweep_seconds(self) -> float:
         return min(_SWEEP_SECONDS, self._settings.keep_seconds)
-
-
-def _name(job_id: str) -> str:
-    return hashlib.sha256(job_id.encode("utf-8", "replace")).hexdigest()
 
 
 def _is_suspect(job: Job) -> bool:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -49,6 +50,11 @@ CREATE TABLE IF NOT EXISTS transcripts (
     name TEXT PRIMARY KEY REFERENCES jobs (name) ON DELETE CASCADE,
     transcript BLOB NOT NULL    -- as job_transcripts packs it
 );
+CREATE TABLE IF NOT EXISTS requests (
+    name TEXT PRIMARY KEY REFERENCES jobs (name) ON DELETE CASCADE,
+    request BLOB NOT NULL       -- the digest of what came with an Idempotency-Key
+);
+CREATE TABLE IF NOT EXISTS secrets (number INTEGER PRIMARY KEY, secret BLOB NOT NULL);
 """
 _COLUMNS = 'name, holder, created, filename, "order", size, state, starts, duration, finished, expires, error, text'
 
@@ -112,15 +118,34 @@ class JobStore:
         self._lock = threading.Lock()
         self._connection = self._open()
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, request: bytes | None = None) -> None:
+        """``request`` is what ``request`` gives back as long as the job is there."""
         values = (job.name, job.holder, job.created, job.filename, job.order, job.size, job.state, job.duration)
-        self._run(
-            lambda database: database.execute(
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute(
                 'INSERT INTO jobs (name, holder, created, filename, "order", size, state, starts, duration)'
                 " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
                 values,
             )
-        )
+            if request is not None:
+                database.execute("INSERT INTO requests VALUES (?, ?)", (job.name, request))
+
+        self._run(write)
+
+    def request(self, name: str) -> bytes | None:
+        query = "SELECT request FROM requests WHERE name = ?"
+        row = self._run(lambda database: database.execute(query, (name,)).fetchone())
+        return None if row is None else bytes(row["request"])
+
+    def secret(self) -> bytes:
+        """32 random bytes, the same as long as the file is there."""
+
+        def read(database: sqlite3.Connection) -> bytes:
+            database.execute("INSERT OR IGNORE INTO secrets VALUES (1, ?)", (secrets.token_bytes(32),))
+            return bytes(database.execute("SELECT secret FROM secrets").fetchone()["secret"])
+
+        return self._run(read)
 
     def get(self, name: str) -> Job | None:
         query = f"SELECT {_COLUMNS} FROM jobs WHERE name = ?"

@@ -1,7 +1,9 @@
 """``/v1/jobs``: recordings whose transcripts are asked for later, by whoever holds the id and the key."""
 
+import hashlib
+import json
 import re
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import PurePath
@@ -15,13 +17,16 @@ from parakeet_cli.server.fields import Fields
 from parakeet_cli.server.following import client_watch
 from parakeet_cli.server.job_events import JobEvents
 from parakeet_cli.server.job_orders import pack_order, unpack_order
+from parakeet_cli.server.job_repeats import Claim
 from parakeet_cli.server.job_runner import JobRunner, JobView
 from parakeet_cli.server.keys import key_holder
 from parakeet_cli.server.openai_api import served
 from parakeet_cli.server.orders import Format, Order, read_format, read_order
 from parakeet_cli.server.recordings import check_media, read_request
 from parakeet_cli.server.services import services
+from parakeet_cli.server.spool import sha256
 from parakeet_cli.server.streaming import EVENT_STREAM, STREAM_HEADERS
+from parakeet_cli.server.uploads import Upload
 
 __all__ = ["blueprint"]
 
@@ -39,11 +44,11 @@ def create() -> Response:
     runner = _runner()
     fields, upload = read_request(request)
     with upload:
-        order = read_order(fields, served())
-        duration = check_media(upload)
-        job_id = runner.submit(upload.file.fileno(), upload.name, pack_order(order), key_holder(), duration)
+        order = pack_order(read_order(fields, served()))
+        with _claimed(runner, upload, order) as claim:
+            job_id = _submitted(runner, upload, order, claim)
     response = jsonify(_events(job_id).whole(_view(job_id)))
-    response.status_code = HTTPStatus.ACCEPTED
+    response.status_code = HTTPStatus.OK if claim and claim.is_known else HTTPStatus.ACCEPTED
     response.headers["Location"] = url_for("jobs.show", job_id=job_id)
     return response
 
@@ -108,6 +113,25 @@ def _runner() -> JobRunner:
     if jobs is None:
         raise ApiError(501, "This server keeps no jobs; its log says why.", code="jobs_unavailable", kind=SERVER_ERROR)
     return jobs
+
+
+def _claimed(runner: JobRunner, upload: Upload, order: str) -> AbstractContextManager[Claim | None]:
+    key = request.headers.get("Idempotency-Key")
+    return nullcontext() if key is None else runner.repeats.claim(key, key_holder(), _digest(upload, order))
+
+
+def _submitted(runner: JobRunner, upload: Upload, order: str, claim: Claim | None) -> str:
+    """The id of the new job, or of the one that is there already."""
+    if claim and claim.is_known:
+        return claim.job_id
+    duration = check_media(upload)
+    return runner.submit(upload.file.fileno(), upload.name, order, key_holder(), duration, claim)
+
+
+def _digest(upload: Upload, order: str) -> bytes:
+    """The same for two requests that ask for the same; their bodies differ in how they are parted."""
+    about = json.dumps([upload.name, order]).encode()
+    return hashlib.sha256(sha256(upload.file) + about).digest()
 
 
 def _view(job_id: str) -> JobView:

@@ -35,8 +35,10 @@ _ERRORS = {
     401: "The key is missing or wrong.",
     403: "A web page of another site may not do this.",
     404: "There is no such thing.",
+    409: "A request with this Idempotency-Key is under way.",
     413: "The body, or the recording, is longer than this server takes.",
     415: "The body is of a kind that is not understood.",
+    422: "This Idempotency-Key came with another request before.",
     500: "The server failed; its log says why.",
     501: "This server keeps no jobs.",
     503: "There is no room now; try again after the seconds in Retry-After.",
@@ -126,8 +128,9 @@ def _parameters(rule: Rule, known: Operation) -> Iterator[dict[str, Any]]:
     for match in _VARIABLE.finditer(rule.rule):
         about = "May hold slashes." if match["kind"] == "path" else ""
         yield {"name": match["name"], "in": "path", "required": True, "description": about, "schema": STRING}
-    for name, schema in known.query.items():
-        yield {"name": name, "in": "query", "required": False, "schema": schema}
+    for where, fields in (("query", known.query), ("header", known.headers)):
+        for name, schema in fields.items():
+            yield {"name": name, "in": where, "required": False, "schema": schema}
 
 
 def _responses(rule: Rule, known: Operation) -> Iterator[tuple[int, dict[str, Any]]]:

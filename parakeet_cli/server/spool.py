@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from parakeet_cli.errors import DiskFull
 from parakeet_cli.settings import UploadSettings
 from parakeet_cli.transcription.media.media_file import spool_folder
 
-__all__ = ["DISK_FULL", "FORM_OVERHEAD", "NO_ROOM", "Reservation", "Spool", "boot_folder", "unnamed_file"]
+__all__ = ["DISK_FULL", "FORM_OVERHEAD", "NO_ROOM", "Reservation", "Spool", "boot_folder", "sha256", "unnamed_file"]
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of the system about a file that cannot grow."""
@@ -27,6 +28,7 @@ NO_ROOM = "The server's disk has no room for this upload; try again later, or se
 
 _BOOT = "boot-"
 _LOCK = "lock"
+_BLOCK_BYTES = 1 << 20
 _STEP = 8 << 20
 """Bytes by which a reservation grows at least."""
 
@@ -129,6 +131,15 @@ def unnamed_file() -> BinaryIO:
         with suppress(OSError):  # a file system without it
             return os.fdopen(os.open(spool_folder(), os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "r+b", 0)
     return cast(BinaryIO, tempfile.TemporaryFile(buffering=0, dir=spool_folder()))
+
+
+def sha256(file: BinaryIO) -> bytes:
+    """Of all of it, wherever it stands; ffmpeg, which shares its position, may read it meanwhile."""
+    digest, place = hashlib.sha256(), 0
+    while block := os.pread(file.fileno(), _BLOCK_BYTES, place):
+        digest.update(block)
+        place += len(block)
+    return digest.digest()
 
 
 def _remove_leftovers(spool: Path) -> None:

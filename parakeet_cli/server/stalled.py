@@ -3,18 +3,18 @@
 Official clients send a request again after a 504; each time would keep a place in the engine until ffmpeg is given up.
 """
 
-import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from parakeet_cli.server.spool import sha256
+
 __all__ = ["StalledFiles"]
 
 _SECONDS = 600.0
 _MOST = 256
-_BLOCK_BYTES = 1 << 20
 
 _Key = tuple[int, bytes]
 """Bytes, and their SHA-256."""
@@ -30,7 +30,7 @@ class StalledFiles:
 
     def add(self, file: BinaryIO) -> None:
         """Read all of it, wherever it stands, and remember it."""
-        key = _size(file), _digest(file)
+        key = _size(file), sha256(file)
         with self._lock:
             self._until.pop(key, None)
             self._until[key] = self._clock() + _SECONDS
@@ -45,19 +45,10 @@ class StalledFiles:
             self._until = {key: until for key, until in self._until.items() if until > now}
             if not any(key[0] == size for key in self._until):
                 return False
-        key = size, _digest(file)
+        key = size, sha256(file)
         with self._lock:
             return key in self._until
 
 
 def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
-
-
-def _digest(file: BinaryIO) -> bytes:
-    """Read at places, as ffmpeg shares the file's position."""
-    digest, place = hashlib.sha256(), 0
-    while block := os.pread(file.fileno(), _BLOCK_BYTES, place):
-        digest.update(block)
-        place += len(block)
-    return digest.digest()

@@ -173,6 +173,23 @@ def test_an_upload_that_breaks_off_is_tried_again(browser: Browser, shared_serve
         expect(row).to_have_attribute("data-state", "done")
 
 
+def test_an_upload_whose_answer_is_lost_is_transcribed_once(
+    browser: Browser, shared_server: RunningServer, talk: bytes
+) -> None:
+    def lose(route: Route) -> None:
+        assert route.fetch().status == 202
+        route.abort("connectionreset")
+
+    completed = 'parakeet_recordings_total{state="completed"}'
+    before = shared_server.metric(completed)
+    with visiting(browser, shared_server.url, is_often_offline=True) as visit:
+        visit.page.route("**/v1/jobs", lose, times=1)
+        row = visit.drop("talk.wav", talk)
+        expect(row).to_contain_text("Connection lost, trying again")
+        expect(row).to_have_attribute("data-state", "done")
+    assert shared_server.metric(completed) == before + 1
+
+
 def test_a_key_is_asked_for_checked_and_kept_for_the_tab(
     browser: Browser, shared_locked_server: RunningServer, talk: bytes
 ) -> None:

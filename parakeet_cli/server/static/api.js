@@ -13,7 +13,7 @@ export class ApiError extends Error {
 
   /** Whether the same request may succeed a little later. */
   get passes() {
-    return [429, 502, 503, 504].includes(this.status);
+    return [409, 429, 502, 503, 504].includes(this.status);
   }
 }
 
@@ -65,12 +65,17 @@ export async function* jobEvents(id, signal) {
   throw new ConnectionLost();
 }
 
-/** The new job. `onShare` is told the share of the file that is sent; XMLHttpRequest, for fetch cannot tell it. */
-export async function upload(file, onShare, signal) {
+/** Of one upload, however often it is tried. */
+export function idempotencyKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The job, one for each `key`. `onShare` is told the share of the file that is sent; XMLHttpRequest, for fetch cannot tell it. */
+export async function upload(file, key, onShare, signal) {
   for (;;) {
     const headers = keyHeaders();
-    const answer = await send(file, headers, onShare, signal);
-    if (answer.status === 202) return answer.body;
+    const answer = await send(file, { ...headers, "Idempotency-Key": key }, onShare, signal);
+    if (answer.status === 200 || answer.status === 202) return answer.body;
     if (answer.status !== 401) throw new ApiError(answer.status, answer.body, answer.retryAfter);
     await newKey(headers, signal);
   }

@@ -1,6 +1,6 @@
 // The files of this tab and what becomes of them: upload, turn, transcription, result. It draws nothing.
 
-import { ConnectionLost, deleteJob, getJob, jobEvents, reachServer, upload } from "./api.js";
+import { ConnectionLost, deleteJob, getJob, idempotencyKey, jobEvents, reachServer, upload } from "./api.js";
 import { asksForKey, keyGiven } from "./key.js";
 import { keep, kept } from "./kept.js";
 import { Places, backOff, pause } from "./pacing.js";
@@ -106,11 +106,12 @@ export class Queue extends EventTarget {
     if (entry.size > this.mostBytes) throw new Refused("errorTooLarge", { size: entry.size, most: this.mostBytes });
     if (!entry.file) throw new Refused("errorNoFile");
     await this.uploads.take(signal);
+    const key = idempotencyKey();
     try {
       for (let tries = 1; !entry.id; tries += 1) {
         if (asksForKey()) await keyGiven();
         signal.throwIfAborted();
-        await this.#tryUpload(entry, signal, tries);
+        await this.#tryUpload(entry, key, signal, tries);
       }
     } finally {
       this.uploads.give();
@@ -118,11 +119,11 @@ export class Queue extends EventTarget {
     this.#listed();
   }
 
-  async #tryUpload(entry, signal, tries) {
+  async #tryUpload(entry, key, signal, tries) {
     const onShare = (share) => this.#changed(entry, { state: share < 1 ? "uploading" : "checking", share });
     try {
       onShare(0);
-      const job = await upload(entry.file, onShare, signal);
+      const job = await upload(entry.file, key, onShare, signal);
       entry.id = job.id;
       this.#take(entry, job);
     } catch (error) {
