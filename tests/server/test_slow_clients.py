@@ -1,7 +1,6 @@
 """Clients that drip, stop, leave or do not read (rows S05, S08, S09, S23, S25), with the deadlines made short."""
 
 import contextlib
-import resource
 import socket
 import threading
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from parakeet_cli.server.admission import Kind
 from tests.server.fronts import BODY, HEAD, SETTINGS, Front, read_all, running_front
+from tests.server.full_disk import no_file_over
 from tests.server.processes import until
 
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -156,15 +156,16 @@ def test_uploads_under_way_share_a_quota(front: Front) -> None:
         assert front.ask(CHUNKED + chunks).startswith(b"HTTP/1.1 507 ")
 
 
-def test_a_disk_that_fills_up_during_the_upload_is_507(front: Front) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
-    try:
-        with front.connect(HEAD + b"Content-Length: 3000000\r\n\r\n") as connection:
-            connection.sendall(b"x" * 2_900_000)
-            answer = read_all(connection)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+@pytest.mark.usefixtures("spool")
+def test_a_disk_that_fills_up_during_the_upload_is_507() -> None:
+    patient = replace(SETTINGS, front=replace(SETTINGS.front, linger_seconds=10.0))  # the rest may take its time
+    with (
+        running_front(patient) as front,
+        no_file_over(1 << 20),
+        front.connect(HEAD + b"Content-Length: 3000000\r\n\r\n") as connection,
+    ):
+        connection.sendall(b"x" * 2_900_000)
+        answer = read_all(connection)
     assert answer.startswith(b"HTTP/1.1 507 ") and b"insufficient_storage" in answer
 
 

@@ -14,6 +14,7 @@ from parakeet_cli.server.app import create_app
 from parakeet_cli.server.uploads import prefix_upload, uploaded_file
 from parakeet_cli.settings import ServerSettings, UploadSettings
 from tests.server.applications import services_for
+from tests.server.full_disk import no_file_over
 
 SETTINGS = ServerSettings(uploads=UploadSettings(max_bytes=100_000, field_bytes=80_000, form_bytes=150_000))
 
@@ -157,8 +158,9 @@ def test_a_body_that_is_no_form_is_held_in_memory_and_so_bounded(client: FlaskCl
     assert _error(client.post("/upload", data={"file": "x" * 200_000}))[0] == 413
 
 
-def test_a_full_disk_is_507(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = Path("/dev/full").open("w+b", buffering=0)  # noqa: SIM115 # the upload closes it
-    monkeypatch.setattr("parakeet_cli.server.uploads.unnamed_file", lambda: full)
-    assert _error(_post(client, FILE)) == (507, None, "insufficient_storage")
-    assert full.closed
+@pytest.mark.parametrize("path", ["/upload", "/raw"])
+def test_a_full_disk_is_507(client: FlaskClient, path: str) -> None:
+    large = _part(b'name="file"; filename="talk.mp3"', b"x" * 90_000)
+    with no_file_over(50_000):
+        assert _error(_post(client, large, path=path)) == (507, None, "insufficient_storage")
+    assert _post(client, large, path=path).status_code == 200
