@@ -1,4 +1,6 @@
 import hashlib
+import hmac
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,25 @@ def test_a_wrong_key_is_refused_and_never_shown_whole(wrong: str) -> None:
     assert (refusal.value.status, refusal.value.code) == (401, "invalid_api_key")
     assert wrong not in refusal.value.message or len(wrong) == 1
     assert len(refusal.value.message) < 100
+
+
+def test_every_key_is_compared_in_equal_time_whatever_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured times would drown in noise; what is asked of the comparison that takes equal time cannot."""
+    asked: list[tuple[bytes, bytes]] = []
+
+    def compare(given: bytes, known: bytes) -> bool:
+        asked.append((given, known))
+        return genuine(given, known)
+
+    genuine = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    known = [hashlib.sha256(key.encode()).digest() for key in ("first-key-0123456789", "clé-ключ-0123456789")]
+    right = "first-key-0123456789"
+    for key in (*(right[:length] + "x" * (20 - length) for length in range(20)), "x", "a" * 100_000, right):
+        asked.clear()
+        with suppress(ApiError):
+            KEYS.holder(f"Bearer {key}")
+        assert asked == [(hashlib.sha256(key.encode()).digest(), each) for each in known]
 
 
 @pytest.mark.parametrize(
