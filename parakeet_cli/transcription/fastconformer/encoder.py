@@ -1,10 +1,13 @@
 """The FastConformer encoder: features become frames, one for eight.
 
 Parameters stand as ``weights.prepare`` leaves them: queries, keys and values in one matrix, batch normalisation folded
-into the convolution before it, and the halves of the feed-forward steps into their second matrix.
+into the convolution before it, and the halves of the feed-forward steps into their second matrix. Channels come last
+everywhere, which is how the convolutions by channel are quick on a CPU (``docs/performance.md``).
 """
 
 import math
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,8 @@ __all__ = ["Encoder"]
 
 _LONGEST_PERIOD = 10_000.0
 """Of the sinusoids that stand for distances."""
+_MOST_KEPT = 512
+"""Frames, 41 s; what distances mean to each layer is kept for chunks up to so many, 44 MB of bf16 in full size."""
 
 
 class Encoder(nn.Module):
@@ -27,20 +32,45 @@ class Encoder(nn.Module):
         self._scale = architecture.scale
         self.subsampling = _Subsampling(architecture)
         self.layers = nn.ModuleList(_Layer(architecture) for _ in range(architecture.layers))
+        self._kept: list[Tensor] = []
+        """Of ``_positions``, for the longest chunk so far."""
 
     def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """[rows, feature frames, mels] and [rows] become [rows, frames, width] and the [rows] frames of each."""
-        frames, counts = self.subsampling(features, counts)
+        return self._encode(features, counts, lambda module, *inputs: module(*inputs))
+
+    def exactly(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """The same in fp32, whatever the weights are in; a layer's at a time are converted, and dropped again."""
+        return self._encode(features.float(), counts, _in_fp32)
+
+    def _encode(self, features: Tensor, counts: Tensor, run: Callable[..., Any]) -> tuple[Tensor, Tensor]:
+        frames, counts = run(self.subsampling, features, counts)
         if self._scale != 1.0:
             frames = frames * self._scale
         longest = frames.shape[1]
         padded = None
         if int(counts.min()) < longest:
             padded = torch.arange(longest, device=frames.device) >= counts.unsqueeze(1)
-        distances = _distances(longest, self._width, frames.device, frames.dtype)
-        for layer in self.layers:
-            frames = layer(frames, distances, padded)
+        for layer, positions in zip(self.layers, self._positions(frames), strict=True):
+            frames = run(layer, frames, positions, padded)
         return frames, counts
+
+    def _positions(self, frames: Tensor) -> list[Tensor]:
+        """What the distances among so many frames mean to each layer; kept, as nearly all chunks are equally long."""
+        longest = frames.shape[1]
+        kept = self._kept
+        if not kept or len(kept[0]) < 2 * longest - 1 or kept[0].dtype != frames.dtype:
+            distances = _distances(longest, self._width, frames.device, frames.dtype)
+            kept = [layer.attention.positions(distances) for layer in cast(Iterable[_Layer], self.layers)]
+            if longest <= _MOST_KEPT and frames.dtype == self.subsampling.out.weight.dtype:
+                self._kept = kept
+        spare = len(kept[0]) // 2 + 1 - longest
+        return [positions[spare : len(positions) - spare] for positions in kept]
+
+
+def _in_fp32(module: nn.Module, *inputs: Tensor | None) -> Any:
+    weights = {name: weight.float() for name, weight in module.named_parameters()}
+    return torch.func.functional_call(module, weights, inputs)
 
 
 class _Subsampling(nn.Module):
@@ -49,30 +79,39 @@ class _Subsampling(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         channels = architecture.channels
-        self.first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
+        self.first = nn.Linear(9, channels)
         self.halving = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, stride=2, padding=1, groups=channels) for _ in range(2)
         )
-        self.mixing = nn.ModuleList(nn.Conv2d(channels, channels, 1) for _ in range(2))
+        self.mixing = nn.ModuleList(nn.Linear(channels, channels) for _ in range(2))
         self.out = nn.Linear(channels * architecture.subsampled_mels, architecture.width)
 
     def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        planes = features.unsqueeze(1)
-        planes = self.first(planes).relu_()
+        planes = self.first(_patches(features)).relu_()
         counts = (counts - 1) // 2 + 1
         for halving, mixing in zip(self.halving, self.mixing, strict=True):
-            planes = mixing(halving(_silenced(planes, counts))).relu_()
+            halved = halving(_silenced(planes, counts).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            planes = mixing(halved).relu_()
             counts = (counts - 1) // 2 + 1
-        return self.out(_silenced(planes, counts).transpose(1, 2).flatten(2)), counts
+        return self.out(_silenced(planes, counts).flatten(2)), counts
+
+
+def _patches(features: Tensor) -> Tensor:
+    """[rows, frames, mels] become the [rows, frames, mels, 9] that a convolution of 3 × 3 sees in steps of two."""
+    rows, frames, mels = features.shape
+    framed = functional.pad(features, (1, 1, 1, 1))
+    row, frame, mel = framed.stride()
+    shape = (rows, (frames - 1) // 2 + 1, (mels - 1) // 2 + 1, 3, 3)
+    return framed.as_strided(shape, (row, 2 * frame, 2 * mel, frame, mel)).flatten(3)
 
 
 def _silenced(planes: Tensor, counts: Tensor) -> Tensor:
-    """[rows, channels, frames, mels] with zeros beyond the frames of each row, which a convolution would hear."""
-    longest = planes.shape[2]
+    """[rows, frames, mels, channels] with zeros beyond the frames of each row, which a convolution would hear."""
+    longest = planes.shape[1]
     if int(counts.min()) >= longest:
         return planes
     beyond = torch.arange(longest, device=planes.device) >= counts.unsqueeze(1)
-    return planes.masked_fill(beyond[:, None, :, None], 0.0)
+    return planes.masked_fill(beyond[:, :, None, None], 0.0)
 
 
 class _Layer(nn.Module):
@@ -91,9 +130,9 @@ class _Layer(nn.Module):
         self.second = _FeedForward(architecture)
         self.after = nn.LayerNorm(width)
 
-    def forward(self, frames: Tensor, distances: Tensor, padded: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, positions: Tensor, padded: Tensor | None) -> Tensor:
         frames = frames + self.first(self.before_first(frames))
-        frames = frames + self.attention(self.before_attention(frames), distances, padded)
+        frames = frames + self.attention(self.before_attention(frames), positions, padded)
         frames = frames + self.convolution(self.before_convolution(frames), padded)
         frames = frames + self.second(self.before_second(frames))
         return self.after(frames)  # type: ignore[no-any-return]
@@ -108,7 +147,7 @@ class _FeedForward(nn.Module):
         self.down = nn.Linear(architecture.feed_forward, architecture.width, architecture.has_bias)
 
     def forward(self, frames: Tensor) -> Tensor:
-        return self.down(functional.silu(self.up(frames)))  # type: ignore[no-any-return]
+        return self.down(functional.silu(self.up(frames), inplace=True))  # type: ignore[no-any-return]
 
 
 class _Attention(nn.Module):
@@ -124,13 +163,17 @@ class _Attention(nn.Module):
         self.distance_bias = nn.Parameter(torch.empty(heads, 1, width // heads))
         self.out = nn.Linear(width, width, architecture.has_bias)
 
-    def forward(self, frames: Tensor, distances: Tensor, padded: Tensor | None) -> Tensor:
+    def positions(self, distances: Tensor) -> Tensor:
+        """[distances, width] as sines and cosines become [distances, heads, width of a head], in their own format."""
+        positions = functional.linear(distances, self.distance.weight.to(distances.dtype))
+        return positions.view(len(distances), self._heads, -1)
+
+    def forward(self, frames: Tensor, positions: Tensor, padded: Tensor | None) -> Tensor:
         rows, longest, width = frames.shape
         shape = (rows, longest, 3, self._heads, width // self._heads)
         query, key, value = self.inputs(frames).view(shape).permute(2, 0, 3, 1, 4)
-        position = self.distance(distances).view(-1, self._heads, width // self._heads).transpose(0, 1)
         scale = 1.0 / math.sqrt(width // self._heads)
-        nearness = _shifted(torch.matmul(query + self.distance_bias, position.transpose(-2, -1))) * scale
+        nearness = _shifted(torch.matmul(query + self.distance_bias, positions.permute(1, 2, 0))) * scale
         if padded is not None:
             nearness = nearness.masked_fill(padded[:, None, None, :], -math.inf)
         heard = functional.scaled_dot_product_attention(query + self.content_bias, key, value, nearness, scale=scale)
@@ -155,14 +198,16 @@ class _Convolution(nn.Module):
         super().__init__()
         width = architecture.width
         self.gated = nn.Linear(width, 2 * width, architecture.has_bias)
-        self.over_time = nn.Conv1d(width, width, architecture.kernel, padding=architecture.kernel // 2, groups=width)
+        reach = (0, architecture.kernel // 2)
+        self.over_time = nn.Conv2d(width, width, (1, architecture.kernel), padding=reach, groups=width)
         self.mixing = nn.Linear(width, width, architecture.has_bias)
 
     def forward(self, frames: Tensor, padded: Tensor | None) -> Tensor:
         frames = functional.glu(self.gated(frames), dim=-1)
         if padded is not None:
             frames = frames.masked_fill(padded.unsqueeze(-1), 0.0)
-        frames = functional.silu(self.over_time(frames.transpose(1, 2))).transpose(1, 2)
+        planes = self.over_time(frames.transpose(1, 2).unsqueeze(2))
+        frames = functional.silu(planes, inplace=True).squeeze(2).transpose(1, 2)
         return self.mixing(frames)  # type: ignore[no-any-return]
 
 

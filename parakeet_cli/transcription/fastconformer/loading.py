@@ -41,7 +41,13 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
     network.load_state_dict(weights, strict=True, assign=True)
     network.eval().to(device)
     return Modules(
-        network.features, network.encoder, network.encoder, network.transducer, pieces, architecture.frame_samples
+        features=network.features,
+        encoder=network.encoder,
+        encode=network.encoder,
+        encode_exactly=network.encoder.exactly,
+        decoder=network.transducer,
+        pieces=pieces,
+        frame_samples=architecture.frame_samples,
     )
 
 

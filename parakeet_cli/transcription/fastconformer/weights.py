@@ -31,7 +31,12 @@ _HALVED = {"feed_forward1.linear2": "first.down", "feed_forward2.linear2": "seco
 
 def prepare(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """From the names of NeMo's modules to those of ``Network``; raises ``KeyError`` where one is missing."""
-    return _features(state) | _subsampling(state) | _layers(state, architecture) | _transducer(state, architecture)
+    return (
+        _features(state)
+        | _subsampling(state, architecture)
+        | _layers(state, architecture)
+        | _transducer(state, architecture)
+    )
 
 
 def _features(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -41,13 +46,19 @@ def _features(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _subsampling(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _subsampling(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """With the first convolution and those over one frame as matrices, and channels last in what ``out`` takes."""
     parts = {f"conv.{theirs}": ours for theirs, ours in _SUBSAMPLING.items()} | {"out": "out"}
-    return {
-        f"encoder.subsampling.{ours}.{kind}": state[f"encoder.pre_encode.{theirs}.{kind}"]
+    prepared = {
+        f"{ours}.{kind}": state[f"encoder.pre_encode.{theirs}.{kind}"]
         for theirs, ours in parts.items()
         for kind in ("weight", "bias")
     }
+    for name in ("first", "mixing.0", "mixing.1"):
+        prepared[f"{name}.weight"] = prepared[f"{name}.weight"].flatten(1)
+    by_channel = prepared["out.weight"].view(-1, architecture.channels, architecture.subsampled_mels)
+    prepared["out.weight"] = by_channel.transpose(1, 2).flatten(1)
+    return {f"encoder.subsampling.{name}": weight for name, weight in prepared.items()}
 
 
 def _layers(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
@@ -91,7 +102,7 @@ def _convolution_over_time(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weight = state["conv.depthwise_conv.weight"]
     before = state.get("conv.depthwise_conv.bias", torch.zeros(len(weight))).double()
     return {
-        "convolution.over_time.weight": (weight.double() * factor[:, None, None]).to(weight.dtype),
+        "convolution.over_time.weight": (weight.double() * factor[:, None, None]).to(weight.dtype).unsqueeze(2),
         "convolution.over_time.bias": ((before - norm["running_mean"]) * factor + norm["bias"]).to(weight.dtype),
     }
 

@@ -27,11 +27,20 @@ def modules_of(model: Any) -> Modules:
         encoded, counts = model.encoder(audio_signal=spectra, length=lengths)
         return encoded.transpose(1, 2), counts
 
+    def encode_exactly(spectra: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        dtype = next(model.encoder.parameters()).dtype
+        model.encoder.float()
+        try:
+            return encode(spectra, lengths)
+        finally:
+            model.encoder.to(dtype)
+
     tokens: list[str] = model.tokenizer.ids_to_tokens(list(range(model.tokenizer.vocab_size)))
     return Modules(
         features=features,
         encoder=model.encoder,
         encode=encode,
+        encode_exactly=encode_exactly,
         decoder=TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model),
         pieces=tuple(piece_text(token) for token in tokens),
         frame_samples=int(featurizer.hop_length) * int(model.encoder.subsampling_factor),

@@ -2,8 +2,7 @@
 
 import io
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,12 +31,14 @@ _SAVING = "a smaller --batch-size or --chunk-seconds"
 @dataclass(frozen=True, slots=True)
 class Modules:
     """``features`` makes [rows, samples] and [rows] lengths what ``encoder`` takes with the [rows] lengths of that;
-    ``encode`` runs ``encoder`` on it, and gives [rows, frames, width] and [rows]. ``pieces`` has a text a token id.
+    ``encode`` runs ``encoder`` on it, and gives [rows, frames, width] and [rows]; ``encode_exactly`` does so in fp32,
+    also where the encoder is in another format. ``pieces`` has a text a token id.
     """
 
     features: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     encoder: torch.nn.Module
     encode: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    encode_exactly: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     decoder: Decoder
     pieces: tuple[str, ...]
     frame_samples: int
@@ -83,8 +84,7 @@ class TorchRecognizer:
                 return encoded.float(), counts
             if self.dtype != torch.float32:
                 self._warn_of_overflow()
-        with self._in_fp32():
-            encoded, counts = self._modules.encode(features, lengths)
+        encoded, counts = self._modules.encode_exactly(features, lengths)
         if not torch.isfinite(encoded).all():
             raise RecognitionFailed("The encoder gives values that are not finite for this audio, also in fp32.")
         return encoded, counts
@@ -93,14 +93,6 @@ class TorchRecognizer:
         if not self._has_overflowed:
             _LOG.warning("The encoder's %s overflows for some audio; such batches are repeated in fp32.", self.dtype)
         self._has_overflowed = True
-
-    @contextmanager
-    def _in_fp32(self) -> Iterator[None]:
-        self._modules.encoder.float()
-        try:
-            yield
-        finally:
-            self._modules.encoder.to(self.dtype)
 
     def _owned(self, chunk: Chunk, frames: torch.Tensor, count: int) -> tuple[Frames, ...]:
         return tuple(
