@@ -47,7 +47,7 @@ def beeping(
     tell: Tell, lifecycle: LifecycleSettings | None = None, settings: TranscriptionSettings | None = None
 ) -> EngineProcess:
     """An engine that hears beeps; its faults are told by the environment."""
-    checkpoint = Checkpoint("beeps", Path("/nowhere/beeps.nemo"))
+    checkpoint = Checkpoint("beeps", Path(__file__))  # any file
     lifecycle = lifecycle or LifecycleSettings()
     return EngineProcess(tell, checkpoint, settings or TranscriptionSettings(), lifecycle, beeping_engine.COMMAND)
 

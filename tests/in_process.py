@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from parakeet_cli.settings import TranscriptionSettings
-from parakeet_cli.transcription.engine import Ended, Ready, Tell
+from parakeet_cli.transcription.engine import Ended, Ready, Saved, Tell
 from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import Media
 from parakeet_cli.transcription.pipeline import Transcriber
 from parakeet_cli.transcription.recognizer import Recognizer
+from parakeet_cli.transcription.savepoints import Savepoint
 from tests.fakes import BeepRecognizer
 
 __all__ = ["InProcessEngine"]
@@ -30,9 +31,12 @@ class InProcessEngine:
         self._settings = settings or TranscriptionSettings()
         self._asked: queue.SimpleQueue[Recording | None] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        self._savepoints: dict[int, Savepoint] = {}
         threading.Thread(target=self._run, daemon=True, name="in-process engine").start()
 
-    def transcribe(self, number: int, media: Media) -> None:
+    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+        if savepoint:
+            self._savepoints[number] = savepoint
         self._asked.put(Recording(number, media))
 
     def cancel(self, number: int) -> None:
@@ -41,11 +45,18 @@ class InProcessEngine:
     def close(self) -> None:
         self._asked.put(None)
 
+    def load(self, recording: int) -> Savepoint | None:
+        """For the Transcriber, as ``save``."""
+        return self._savepoints.pop(recording, None)
+
+    def save(self, recording: int, savepoint: Savepoint) -> None:
+        self._tell(Saved(recording, savepoint))
+
     def _run(self) -> None:
         recognizer = self._recognizer()
         self._tell(Ready(recognizer.model, recognizer.language, "cpu"))
         for recording in self._recordings():
-            for event in Transcriber(recognizer, self._settings).transcribe([recording]):
+            for event in Transcriber(recognizer, self._settings, savepoints=self).transcribe([recording]):
                 self._tell(event)
         self._tell(Ended())
 

@@ -14,6 +14,7 @@ from parakeet_cli.server.work import State, View, Work
 from parakeet_cli.settings import LifecycleSettings
 from parakeet_cli.transcription.engine import Ready, StartEngine
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, Media
+from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["Desk", "EngineState", "Pulse", "State", "View", "Work"]
 
@@ -38,7 +39,7 @@ class Desk:
     """Takes recordings, gives them to an engine, and looks after the engine.
 
     Requests come before jobs, and neither jobs nor recordings of over ten minutes take the last place in the engine.
-    A recording whose engine dies is given to the next one, once.
+    A recording whose engine dies is given to the next one, which goes on where it stood if it is long.
     """
 
     def __init__(self, start_engine: StartEngine, settings: LifecycleSettings) -> None:
@@ -52,15 +53,24 @@ class Desk:
         self._pace = self._supervisor.pace
         self._lifecycle = self._supervisor.lifecycle
 
-    def submit(self, media: Media, *, duration: float | None = None, is_job: bool = False) -> Work:
+    def submit(
+        self,
+        media: Media,
+        *,
+        duration: float | None = None,
+        is_job: bool = False,
+        savepoint: Savepoint | None = None,
+    ) -> Work:
         """Queue a recording; whoever owns its media keeps it open until the work is over.
+
+        It goes on from ``savepoint`` where the engine can.
 
         Raises ``Overloaded`` if the row is full, the server is draining, or the engine failed for good.
         """
         with self._changed:
             if not self._admits(is_job):
                 raise Overloaded(self._refusal(), self._retry_after())
-            work = Work(next(self._numbers), _own(media), duration, is_job, self._supervisor.cancel)
+            work = Work(next(self._numbers), _own(media), duration, is_job, self._supervisor.cancel, savepoint)
             self._row.add(work)
         self._supervisor.wake()
         return work

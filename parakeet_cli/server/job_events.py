@@ -11,7 +11,8 @@ from parakeet_cli.server.desk import State
 from parakeet_cli.server.errors import api_error
 from parakeet_cli.server.following import IsGone
 from parakeet_cli.server.job_orders import unpack_order
-from parakeet_cli.server.job_runner import JobRunner, JobView
+from parakeet_cli.server.job_runner import JobRunner
+from parakeet_cli.server.job_view import JobView
 from parakeet_cli.server.streaming import DONE, KEEP_ALIVE, error_event, event
 
 __all__ = ["JobEvents", "job_object"]

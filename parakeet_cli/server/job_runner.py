@@ -7,7 +7,6 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from parakeet_cli.errors import EngineFailed, OutputUnwritable, Overloaded
@@ -16,12 +15,14 @@ from parakeet_cli.server.desk import Desk, State, Work
 from parakeet_cli.server.job_endings import MOST_STARTS, JobEndings
 from parakeet_cli.server.job_folder import JobFolder
 from parakeet_cli.server.job_repeats import Claim, JobRepeats, job_name
+from parakeet_cli.server.job_savepoints import JobSavepoints
 from parakeet_cli.server.job_store import Job, JobStore
+from parakeet_cli.server.job_view import JobView
 from parakeet_cli.settings import ServerSettings
 from parakeet_cli.transcript import Transcript
 from parakeet_cli.transcription.media.inputs import FileMedia
 
-__all__ = ["JobRunner", "JobView"]
+__all__ = ["JobRunner"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,26 +34,12 @@ _SWEEP_SECONDS = 60.0
 _WRITING_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A job at one moment. ``version`` grows with what is heard of its recording."""
-
-    job: Job
-    state: State
-    version: int = -1
-    position: int = 0
-    """1 for who is next; 0 for what is running or over."""
-    duration: float | None = None
-    seconds: float = 0.0
-    """Of audio that are recognized."""
-    eta: float | None = None
-
-
 class JobRunner:
     """Gives jobs to the desk and writes down what comes of them; usable from any thread.
 
     One thread of its own follows them all. What is written down outlives the process: at the next start unfinished
-    jobs begin again, in their order. Methods raise ``DiskFull`` or ``OutputUnwritable`` while nothing can be written.
+    jobs go on, in their order, the long ones where they stood. Methods raise ``DiskFull`` or ``OutputUnwritable``
+    while nothing can be written.
     """
 
     def __init__(self, folder: Path, desk: Desk, settings: ServerSettings) -> None:
@@ -60,6 +47,7 @@ class JobRunner:
         self._folder = JobFolder(folder)
         self._store = JobStore(folder / "jobs.sqlite")
         self._endings = JobEndings(self._store, self._folder, settings.keep_seconds)
+        self._savepoints = JobSavepoints(self._store)
         self._desk = desk
         self._settings = settings
         self._lock = threading.RLock()  # taken before the desk's, never the other way round
@@ -162,13 +150,14 @@ class JobRunner:
         self.draining.set()
 
     def close(self) -> None:
-        """Stop following: what is under way begins again at the next start. To be called before the desk closes."""
+        """Stop following: what is under way goes on at the next start. To be called before the desk closes."""
         self.drain()
         self._stopped = True
         self._ended.put(None)
         if self._thread.ident is not None:
             self._thread.join()
         with self._lock, suppress(OutputUnwritable):
+            self._savepoints.write(self._works)
             for name in self._begun:
                 self._store.put_back(name)
         self._store.close()
@@ -195,7 +184,8 @@ class JobRunner:
     def _submit(self, job: Job) -> None:
         """Under the lock, as the work may be over before it has a name."""
         media = FileMedia(self._folder.recording(job.name))
-        work = self._desk.submit(media, duration=job.duration, is_job=True)
+        savepoint = self._savepoints.load(job.name)
+        work = self._desk.submit(media, duration=job.duration, is_job=True, savepoint=savepoint)
         self._works[job.name] = work
         self._names[work.number] = job.name
         self._sizes[job.name] = job.size
@@ -206,6 +196,7 @@ class JobRunner:
             self._suspects.discard(name)
             self._sizes.pop(name, None)
             self._unwritten.pop(name, None)
+            self._savepoints.forget(name)
             work = self._works.pop(name, None)
             if work:
                 self._names.pop(work.number, None)
@@ -244,6 +235,7 @@ class JobRunner:
                 if name not in self._begun and work.view.state is State.RUNNING:
                     self._store.begin(name)
                     self._begun.add(name)
+            self._savepoints.write_if_due(self._works)
         self._advance()
         if time.monotonic() >= self._next_sweep:
             self._store.remove_expired(time.time())

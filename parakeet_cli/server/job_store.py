@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from parakeet_cli.batch.savepoint_tables import SAVEPOINT_TABLES, load_savepoint, save_savepoint
 from parakeet_cli.display import display
 from parakeet_cli.errors import DiskFull, OutputUnwritable
 from parakeet_cli.output.writers.cleaning import encodable
@@ -19,6 +20,7 @@ from parakeet_cli.server.desk import State
 from parakeet_cli.server.errors import ApiError
 from parakeet_cli.server.job_transcripts import pack, unpack
 from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["Job", "JobError", "JobStore"]
 
@@ -55,6 +57,11 @@ CREATE TABLE IF NOT EXISTS requests (
     request BLOB NOT NULL       -- the digest of what came with an Idempotency-Key
 );
 CREATE TABLE IF NOT EXISTS secrets (number INTEGER PRIMARY KEY, secret BLOB NOT NULL);
+{SAVEPOINT_TABLES}
+CREATE TRIGGER IF NOT EXISTS ends AFTER UPDATE OF finished ON jobs WHEN new.finished IS NOT NULL
+    BEGIN DELETE FROM savepoints WHERE job = new.name; END;
+CREATE TRIGGER IF NOT EXISTS goes AFTER DELETE ON jobs
+    BEGIN DELETE FROM savepoints WHERE job = old.name; END;
 """
 _COLUMNS = 'name, holder, created, filename, "order", size, state, starts, duration, finished, expires, error, text'
 
@@ -163,6 +170,19 @@ class JobStore:
     def put_back(self, name: str) -> None:
         """It was begun, and will begin again, for no fault of its own."""
         self._update("state = ?, starts = 0", (State.QUEUED,), name)
+
+    def save(self, name: str, savepoint: Savepoint, *, is_further: bool) -> None:
+        """Keep where a job stands until it is over; one that came further was not killed in vain."""
+
+        def write(database: sqlite3.Connection) -> None:
+            starts = "min(starts, 1)" if is_further else "starts"
+            if database.execute(f"UPDATE jobs SET starts = {starts} WHERE name = ?", (name,)).rowcount:
+                save_savepoint(database, name, savepoint)
+
+        self._run(write)
+
+    def savepoint(self, name: str) -> Savepoint | None:
+        return self._run(lambda database: load_savepoint(database, name))
 
     def finish(self, name: str, transcript: Transcript, *, finished: float, expires: float | None) -> None:
         packed = pack(transcript)

@@ -18,7 +18,8 @@ from parakeet_cli.server.following import client_watch
 from parakeet_cli.server.job_events import JobEvents
 from parakeet_cli.server.job_orders import pack_order, unpack_order
 from parakeet_cli.server.job_repeats import Claim
-from parakeet_cli.server.job_runner import JobRunner, JobView
+from parakeet_cli.server.job_runner import JobRunner
+from parakeet_cli.server.job_view import JobView
 from parakeet_cli.server.keys import key_holder
 from parakeet_cli.server.openai_api import served
 from parakeet_cli.server.orders import Format, Order, read_format, read_order

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from parakeet_cli.errors import EngineFailed, ParakeetError
 from parakeet_cli.server.row import Row
 from parakeet_cli.server.work import Work
+from parakeet_cli.settings import SAMPLE_RATE
 
 __all__ = ["Places"]
 
@@ -89,6 +90,12 @@ def _reason(work: Work, error: ParakeetError, *, is_alone: bool) -> ParakeetErro
         return error  # another engine would meet it again
     if work.crashes >= _CAUSE or (is_alone and _is_suspect(work)):
         return EngineFailed("The engine died each time it worked on this recording; check that others play it.")
-    if not work.is_job and work.view.seconds > _HALF * (work.view.duration or math.inf):
+    if not work.is_job and _lost_seconds(work) > _HALF * (work.view.duration or math.inf):
         return error
     return None
+
+
+def _lost_seconds(work: Work) -> float:
+    """Of audio that have to be recognized again."""
+    saved = work.savepoint.position / SAMPLE_RATE if work.savepoint else 0.0
+    return work.view.seconds - saved

@@ -15,7 +15,7 @@ from parakeet_cli.server.places import Places
 from parakeet_cli.server.row import Row
 from parakeet_cli.server.work import State, Work
 from parakeet_cli.settings import LifecycleSettings
-from parakeet_cli.transcription.engine import Ended, Engine, Ready, StartEngine, Told, Wear
+from parakeet_cli.transcription.engine import Ended, Engine, Ready, Saved, StartEngine, Told, Wear
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Started
 from parakeet_cli.transcription.media.inputs import DescriptorMedia
 
@@ -124,7 +124,7 @@ class Supervisor:
         assert self._engine is not None, "the engine is ready"
         work.change(state=State.RUNNING)
         try:
-            self._engine.transcribe(work.number, work.media)
+            self._engine.transcribe(work.number, work.media, work.savepoint)
         except OSError as error:
             self._fail(work, UnreadableMedia(f"The recording cannot be read any more ({error.strerror})."))
 
@@ -142,14 +142,16 @@ class Supervisor:
             case Ended(error=error):
                 self._engine = None
                 self._bury(generation, error)
-            case Started() | Progress() | Finished() | Failed():
+            case Started() | Progress() | Saved() | Finished() | Failed():
                 if work := self.places.running(told.recording):
                     self._follow(work, told)
 
-    def _follow(self, work: Work, event: Event) -> None:
+    def _follow(self, work: Work, event: Event | Saved) -> None:
         match event:
-            case Started(duration=duration) if duration is not None:
-                work.change(duration=duration)
+            case Started():
+                work.start(event)
+            case Saved(savepoint=savepoint):
+                work.save(savepoint)
             case Progress(seconds=seconds):
                 self._measure(work, seconds)
                 if not work.hear(event):

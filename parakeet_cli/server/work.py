@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcript import Transcript, Word
-from parakeet_cli.transcription.events import Progress
+from parakeet_cli.transcription.events import Progress, Started
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["State", "View", "Work"]
 
@@ -52,7 +53,13 @@ class Work:
     """One recording on its way. Any thread may read it; the desk alone changes it."""
 
     def __init__(
-        self, number: int, media: Media, duration: float | None, is_job: bool, cancel: "Callable[[Work], None]"
+        self,
+        number: int,
+        media: Media,
+        duration: float | None,
+        is_job: bool,
+        cancel: "Callable[[Work], None]",
+        savepoint: Savepoint | None = None,
     ) -> None:
         self.number = number
         self.media = media
@@ -60,6 +67,8 @@ class Work:
         self.submitted = time.monotonic()
         self.crashes = 0
         """Of the engine, while it worked on this."""
+        self.savepoint = savepoint
+        """Whole: where an engine goes on that gets this next; frozen, and replaced as a whole."""
         self._cancel = cancel
         self._words: list[Word] = []
         self._heard = 0
@@ -91,9 +100,23 @@ class Work:
             self._view = replace(self._view, version=self._view.version + 1, words=len(self._words), **fields)  # type: ignore[arg-type]
             self._changed.notify_all()
 
+    def start(self, started: Started) -> None:
+        """For the desk."""
+        known = self._view
+        duration = known.duration if started.duration is None else started.duration
+        self.change(duration=duration, seconds=max(known.seconds, started.resumed_at))
+
     def begin_again(self) -> None:
-        """For the desk: another engine tells all from the start."""
+        """For the desk: another engine tells all words from the start, also where it goes on from a savepoint."""
         self._heard = 0
+
+    def save(self, savepoint: Savepoint) -> None:
+        """For the desk: keep one as it was told, joined to those before; what does not fit to them leaves none."""
+        tokens = self.savepoint.tokens if self.savepoint else ()
+        if savepoint.kept <= len(tokens):
+            self.savepoint = replace(savepoint, kept=0, tokens=tokens[: savepoint.kept] + savepoint.tokens)
+        else:
+            self.savepoint = None
 
     def hear(self, progress: Progress) -> bool:
         """For the desk; false if words differ from those that another engine has told, and that somebody has read."""

@@ -144,6 +144,8 @@ class Transcriber:
             case Opened(recording=number):
                 run = runs[number] = self._begin(item)
                 yield replace(item.started, resumed_at=run.position / SAMPLE_RATE)
+                if run.position:
+                    yield Progress(number, run.position / SAMPLE_RATE, run.new_words())
             case Failed(recording=number):
                 batcher.drop(number)
                 runs.fail(number)

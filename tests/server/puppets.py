@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from parakeet_cli.errors import InputError, ParakeetError
 from parakeet_cli.transcript import Segment, Transcript, Word
-from parakeet_cli.transcription.engine import Ended, Engine, Ready, Tell, Wear
+from parakeet_cli.transcription.engine import Ended, Engine, Ready, Saved, Tell, Wear
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Started
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.savepoints import Savepoint
 from tests.engines import eventually
 
 __all__ = ["READY", "Puppet", "Puppeteer", "Race", "transcript_of"]
@@ -27,10 +28,13 @@ class Puppet:
 
     tell: Tell
     media: dict[int, Media] = field(default_factory=dict)
+    savepoints: dict[int, Savepoint] = field(default_factory=dict)
     cancelled: list[int] = field(default_factory=list)
     is_closed: bool = False
 
-    def transcribe(self, number: int, media: Media) -> None:
+    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+        if savepoint:
+            self.savepoints[number] = savepoint
         self.media[number] = media
 
     def cancel(self, number: int) -> None:
@@ -47,8 +51,11 @@ class Puppet:
     def hears(self, number: int, text: str, seconds: float) -> None:
         self.tell(Progress(number, seconds, tuple(Word(word, 0.0, 1.0) for word in text.split())))
 
-    def starts(self, number: int, duration: float | None) -> None:
-        self.tell(Started(number, duration, 1, 1))
+    def saves(self, number: int, savepoint: Savepoint) -> None:
+        self.tell(Saved(number, savepoint))
+
+    def starts(self, number: int, duration: float | None, resumed_at: float = 0.0) -> None:
+        self.tell(Started(number, duration, 1, 1, resumed_at))
 
     def finishes(self, number: int, text: str = "", duration: float = 60.0) -> None:
         self.tell(Finished(number, transcript_of(text, duration), 0.5))
@@ -128,7 +135,7 @@ class _Racer:
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def transcribe(self, number: int, media: Media) -> None:
+    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
         self._ask(number)
 
     def cancel(self, number: int) -> None:

@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parakeet_cli.errors import EngineFailed, FfmpegMissing, ModelCorrupt, NotMedia, Overloaded, UnreadableMedia
 from parakeet_cli.server.desk import Desk, EngineState, State, View, Work
-from parakeet_cli.settings import LifecycleSettings
+from parakeet_cli.settings import SAMPLE_RATE, LifecycleSettings
+from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia
+from parakeet_cli.transcription.savepoints import Savepoint
 from tests.engines import PATIENCE, eventually
 from tests.server.puppets import READY, Puppeteer, Race
 
 FILE = FileMedia(Path("/nowhere/talk.mp3"))
+TOKENS = tuple(Token(f" {word}", i, i + 1.0, -0.5) for i, word in enumerate(("one", "two", "tree", "three", "four")))
 SETTINGS = LifecycleSettings(idle_seconds=1000.0, concurrency=2, waiting=3, waiting_jobs=5)
 
 Make = Callable[..., Desk]
@@ -312,6 +316,50 @@ def test_a_request_that_is_more_than_half_done_is_not_begun_again(make: Make) ->
     puppets.given(job.number, index=1)
 
 
+def test_a_request_goes_on_where_it_was_saved_however_much_of_it_is_done(make: Make) -> None:
+    puppets = Puppeteer()
+    work = make(puppets).submit(FILE, duration=1200.0)
+    engine = puppets.given(work.number)
+    first = Savepoint(700 * SAMPLE_RATE, 0, 0, TOKENS[:3], (), 0.0, 0.0, 0.0, b"1")
+    engine.saves(work.number, first)
+    engine.hears(work.number, "one two", 700.0)
+    engine.saves(work.number, replace(first, position=900 * SAMPLE_RATE, kept=2, tokens=TOKENS[3:], state=b"2"))
+    engine.hears(work.number, "three", 900.0)
+    engine.dies(EngineFailed("It died."))
+    second = puppets.given(work.number, index=1)
+    whole = (*TOKENS[:2], *TOKENS[3:])
+    assert second.savepoints[work.number] == replace(first, position=900 * SAMPLE_RATE, tokens=whole, state=b"2")
+    second.hears(work.number, "one two three", 900.0)
+    second.hears(work.number, "four", 1200.0)
+    second.finishes(work.number, "one two three four")
+    ends(work, State.FINISHED)
+    assert [word.text for word in work.words()] == ["one", "two", "three", "four"]
+
+
+def test_what_an_earlier_server_recognized_is_progress_and_says_nothing_of_the_pace(make: Make) -> None:
+    puppets = Puppeteer()
+    desk = make(puppets)
+    savepoint = Savepoint(900 * SAMPLE_RATE, 0, 0, TOKENS, (), 0.0, 0.0, 0.0, b"")
+    work = desk.submit(FILE, duration=1200.0, is_job=True, savepoint=savepoint)
+    engine = puppets.given(work.number)
+    assert engine.savepoints[work.number] is savepoint
+    engine.starts(work.number, 1200.0, resumed_at=900.0)
+    engine.hears(work.number, "one", 900.0)
+    eventually(lambda: work.view.words)
+    assert work.view.seconds == 900.0
+    assert desk.eta(work) is None
+
+
+def test_a_savepoint_that_does_not_follow_the_one_before_is_no_place_to_go_on(make: Make) -> None:
+    puppets = Puppeteer()
+    work = make(puppets).submit(FILE, duration=1200.0)
+    engine = puppets.given(work.number)
+    engine.saves(work.number, Savepoint(1, 1, 0, TOKENS[:2], (), 0.0, 0.0, 0.0, b""))
+    engine.saves(work.number, Savepoint(2, 2, 3, TOKENS, (), 0.0, 0.0, 0.0, b""))
+    engine.dies(EngineFailed("It died."))
+    assert not puppets.given(work.number, index=1).savepoints
+
+
 def test_a_recording_under_which_two_engines_die_is_given_up(make: Make) -> None:
     puppets = Puppeteer()
     work = make(puppets).submit(FILE, duration=60.0)
@@ -393,10 +441,10 @@ def test_media_that_cannot_be_given_to_the_engine_fails_alone(make: Make) -> Non
     engine = puppets.engine()
     transcribe = engine.transcribe
 
-    def refuse(number: int, media: FileMedia) -> None:
+    def refuse(number: int, media: FileMedia, *known: Any) -> None:
         if number == bad.number:
             raise OSError(9, "Bad file descriptor")
-        transcribe(number, media)
+        transcribe(number, media, *known)
 
     engine.transcribe = refuse  # type: ignore[method-assign, assignment]
     engine.ready()

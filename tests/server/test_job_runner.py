@@ -3,13 +3,14 @@
 import os
 import random
 import shutil
-import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +18,20 @@ import pytest
 
 from parakeet_cli.errors import RunActive
 from parakeet_cli.server.desk import Desk
+from parakeet_cli.server.job_events import JobEvents
 from parakeet_cli.server.job_runner import JobRunner
-from parakeet_cli.settings import LifecycleSettings, ServerSettings
+from parakeet_cli.server.job_transcripts import pack
+from parakeet_cli.settings import LifecycleSettings, ServerSettings, TranscriptionSettings
+from parakeet_cli.transcript import Transcript
+from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.media.inputs import FileMedia
+from parakeet_cli.transcription.pipeline import Finished, Recording, Transcriber
+from parakeet_cli.transcription.recognizer import Frames
 from tests.conftest import ROOT
-from tests.fakes import WORDS, beeps, write_wav
+from tests.fakes import WORDS, BeepRecognizer, beeps, write_wav
 from tests.in_process import InProcessEngine
 from tests.server.job_process import ORDER
-from tests.server.job_server import Gate, JobServer, job_server, sound
+from tests.server.job_server import Gate, JobServer, events, job_server, sound
 
 KILLS = 2
 """In a row; at the third a recording is given up."""
@@ -199,6 +207,77 @@ def test_no_job_that_was_taken_is_lost_to_many_kills(tmp_path: Path) -> None:
         _kill_and_go_on(tmp_path / str(seed), random.Random(seed))
 
 
+def test_a_long_job_goes_on_after_each_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEEP_SECONDS", "0.5")
+    _kill_a_long_one(tmp_path, random.Random(0), kills=2)
+
+
+@pytest.mark.prove
+def test_a_long_job_goes_on_after_any_number_of_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEEP_SECONDS", "0.5")
+    for seed in range(10):
+        (tmp_path / str(seed)).mkdir()
+        _kill_a_long_one(tmp_path / str(seed), random.Random(seed), kills=4)
+
+
+def _kill_a_long_one(folder: Path, choice: random.Random, kills: int) -> None:
+    """Kill a process whenever it has come further, and see that the last one does only the rest, with equal result."""
+    path = write_wav(folder / "long.wav", beeps(choice.choices(WORDS, k=160 * kills), pause=1.76))
+    expected = _transcript(path)
+    database = folder / "jobs/jobs.sqlite"
+    (job_id,) = _killed(folder, [str(path)], partial(_until_further, database))
+    for _ in range(kills - 1):
+        _killed(folder, [], partial(_until_further, database, choice.uniform(0.0, 0.3)))
+    position, hearing = _saved_position(database), _Hearing()
+    desk = Desk(partial(InProcessEngine, recognizer=lambda: hearing), LifecycleSettings())
+    runner = JobRunner(folder / "jobs", desk, ServerSettings())
+    runner.start()
+    try:
+        view = runner.view(job_id, "")
+        assert view
+        told = events(b"".join(JobEvents(runner, job_id, "", "beeps", 10.0).follow(view, lambda: False)))
+        text = told[0][1]["text"] + "".join(data["delta"] for kind, data in told if kind.endswith("delta"))
+        assert text == expected.text == runner.view(job_id, "").job.text  # type: ignore[union-attr]
+        assert 0 < position == min(hearing.begun)
+    finally:
+        runner.close()
+        desk.close()
+    with closing(sqlite3.connect(database)) as left:
+        assert left.execute("SELECT transcript FROM transcripts").fetchone() == (pack(expected),)
+        assert left.execute("SELECT job FROM savepoints UNION SELECT job FROM tokens").fetchall() == []
+
+
+class _Hearing(BeepRecognizer):
+    """Keeps where the chunks begin that it is given, in samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[int] = []
+
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        self.begun += [chunk.span.owned_from for chunk in chunks]
+        return super().encode(chunks, exactly=exactly)
+
+
+def _transcript(path: Path) -> Transcript:
+    told = Transcriber(BeepRecognizer(), TranscriptionSettings()).transcribe([Recording(0, FileMedia(path))])
+    (finished,) = (event for event in told if isinstance(event, Finished))
+    return finished.transcript
+
+
+def _until_further(database: Path, more_seconds: float = 0.0) -> None:
+    before = _saved_position(database)
+    _until(lambda: _saved_position(database) > before)
+    time.sleep(more_seconds)
+
+
+def _saved_position(database: Path) -> int:
+    """Of the only job, in samples; 0 before anything is saved."""
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+        return int((reader.execute("SELECT position FROM savepoints").fetchone() or (0,))[0])
+    return 0
+
+
 def _kill_and_go_on(folder: Path, choice: random.Random) -> None:
     """Kill one process while it takes and works, and another while it takes up, then let jobs come to their end."""
     folder.mkdir()
@@ -206,9 +285,9 @@ def _kill_and_go_on(folder: Path, choice: random.Random) -> None:
     for name, text in texts.items():
         write_wav(folder / name, beeps(text.split()))
     recordings = [str(folder / name) for name in texts]
-    taken = _killed(folder, recordings, choice.uniform(0, 0.6))
+    taken = _killed(folder, recordings, partial(time.sleep, choice.uniform(0, 0.6)))
     for _ in range(KILLS - 1):
-        _killed(folder, [], choice.uniform(0, 0.3))
+        _killed(folder, [], partial(time.sleep, choice.uniform(0, 0.3)))
     desk = Desk(InProcessEngine, LifecycleSettings())
     runner = JobRunner(folder / "jobs", desk, ServerSettings())
     runner.start()
@@ -230,8 +309,8 @@ def _is_over(runner: JobRunner, job_id: str) -> bool:
     return view.state.is_final
 
 
-def _killed(folder: Path, recordings: list[str], seconds: float) -> list[str]:
-    """The ids that a process told before it was killed, so many seconds after it had started."""
+def _killed(folder: Path, recordings: list[str], wait: Callable[[], None]) -> list[str]:
+    """The ids that a process told before it was killed, which was when ``wait``, called at its start, returned."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.server.job_process", str(folder / "jobs"), *recordings],
         stdout=subprocess.PIPE,
@@ -242,10 +321,12 @@ def _killed(folder: Path, recordings: list[str], seconds: float) -> list[str]:
     assert process.stdout
     with process.stdout:
         assert process.stdout.readline() == "started\n"
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
+        try:
+            wait()
+        finally:
+            process.kill()
+            process.wait()
         told = process.stdout.read().splitlines(keepends=True)
-    process.wait()
     return [line.strip() for line in told if line.endswith("\n")]
 
 

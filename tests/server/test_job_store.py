@@ -12,7 +12,10 @@ from parakeet_cli.errors import DiskFull, OutputUnwritable
 from parakeet_cli.server.desk import State
 from parakeet_cli.server.job_store import Job, JobError, JobStore
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Token, Transcript, Word
+from parakeet_cli.transcription.savepoints import Savepoint
 
+TOKENS = (Token(" one", 0.0, 1 / 3, -0.25), Token(" two", 0.5, 0.75, -1.0))
+SAVEPOINT = Savepoint(480_000, 470_001, 0, TOKENS, (Gap(0.4, 0.5, "noise"),), 30.0, 1.5, 2.5, b"\x00\xff")
 SECRET = "Nobody shall read this afterwards."
 
 
@@ -83,6 +86,40 @@ def test_what_is_removed_cannot_be_read_from_the_files_of_the_database(store: Jo
     assert store.remove(job().name)
     assert SECRET.encode() not in _bytes(tmp_path)
     assert not store.remove(job().name)
+
+
+def test_where_a_job_stands_is_kept_until_it_is_over(store: JobStore, tmp_path: Path) -> None:
+    for name in ("finishes", "fails", "stays"):
+        store.add(job(name))
+        store.save(name, SAVEPOINT, is_further=True)
+    store.save("stays", replace(SAVEPOINT, position=960_000, kept=1, tokens=TOKENS[:1]), is_further=True)
+    store.save("gone", SAVEPOINT, is_further=True)
+    finish(store, "finishes")
+    store.fail("fails", JobError(400, "No.", "invalid_request_error"), finished=3.0, expires=None)
+    store.close()
+    again = JobStore(tmp_path / "jobs.sqlite")
+    kept = replace(SAVEPOINT, position=960_000, tokens=(TOKENS[0], TOKENS[0]))
+    assert [again.savepoint(name) for name in ("finishes", "fails", "gone", "stays")] == [None, None, None, kept]
+
+
+def test_where_a_removed_job_stood_cannot_be_read_from_the_files_of_the_database(
+    store: JobStore, tmp_path: Path
+) -> None:
+    store.add(job())
+    store.save(job().name, replace(SAVEPOINT, tokens=(Token(SECRET, 0.0, 1.0, -0.5),)), is_further=True)
+    assert SECRET.encode() in _bytes(tmp_path)
+    store.remove(job().name)
+    assert SECRET.encode() not in _bytes(tmp_path)
+
+
+def test_a_job_that_came_further_was_not_killed_in_vain(store: JobStore) -> None:
+    store.add(job())
+    for is_further, starts in ((False, 2), (True, 1)):
+        store.begin(job().name)
+        store.begin(job().name)
+        store.save(job().name, SAVEPOINT, is_further=is_further)
+        kept = store.get(job().name)
+        assert kept and kept.starts == starts
 
 
 def test_a_result_of_a_job_that_was_removed_meanwhile_is_not_kept(store: JobStore) -> None:

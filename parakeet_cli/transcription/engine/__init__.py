@@ -7,8 +7,9 @@ from typing import Protocol
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcription.events import Event
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.savepoints import Savepoint
 
-__all__ = ["Ended", "Engine", "Ready", "StartEngine", "Tell", "Told", "Wear"]
+__all__ = ["Ended", "Engine", "Ready", "Saved", "StartEngine", "Tell", "Told", "Wear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,21 @@ class Wear:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """Where a long recording stands; with the savepoints told before, another engine can go on from there."""
+
+    recording: int
+    savepoint: Savepoint
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The engine is gone and tells nothing more. ``error`` says why, or is None if it was asked to end."""
 
     error: ParakeetError | None = None
 
 
-Told = Ready | Event | Wear | Ended
+Told = Ready | Event | Wear | Saved | Ended
 
 Tell = Callable[[Told], None]
 """Called from a thread of the engine's, in order; must return quickly."""
@@ -44,8 +53,11 @@ Tell = Callable[[Told], None]
 class Engine(Protocol):
     """A recognizer at work. All methods return at once, may be called from any thread, and do nothing once it ended."""
 
-    def transcribe(self, number: int, media: Media) -> None:
-        """Begin a recording; events with this number follow, the last of them ``Finished`` or ``Failed``."""
+    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+        """Begin a recording; events with this number follow, the last of them ``Finished`` or ``Failed``.
+
+        It goes on from a whole ``savepoint``, but for one of another checkpoint, other settings or another version.
+        """
 
     def cancel(self, number: int) -> None:
         """Give a recording up within one batch; at most events under way still come."""

@@ -15,6 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,7 +23,7 @@ from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
-from parakeet_cli.transcription.engine import Ended, Ready
+from parakeet_cli.transcription.engine import Ended, Ready, Saved
 from parakeet_cli.transcription.engine.messages import (
     Beat,
     Cancel,
@@ -33,12 +34,14 @@ from parakeet_cli.transcription.engine.messages import (
     Transcribe,
     reports_of,
 )
+from parakeet_cli.transcription.engine.saving import mark_of, read_savepoint
 from parakeet_cli.transcription.events import Failed, Finished, Recording
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.ffmpeg_process import end_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
 from parakeet_cli.transcription.pipeline import Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Recognizer, Row
+from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["Load", "serve"]
 
@@ -72,6 +75,8 @@ class _Host:
         """Numbers of the recordings that are not drawn yet; whoever takes one out of it decides what becomes of it."""
         self._descriptors: dict[int, int] = {}
         """Of the recordings that are not over; for a file that is opened by its path, ``_NONE``."""
+        self._savepoints: dict[int, Savepoint] = {}
+        """From which recordings go on that are not opened yet."""
         self._transcriber: Transcriber | None = None
         self._clock = _Clock()
 
@@ -98,7 +103,8 @@ class _Host:
         threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
         try:
             loaded = self._load(setup.checkpoint, setup.settings.recognizer)
-            self._transcriber = Transcriber(_Watched(loaded, self._clock), setup.settings)
+            watched = _Watched(loaded, self._clock, cache(partial(mark_of, loaded, setup)))
+            self._transcriber = Transcriber(watched, setup.settings, savepoints=self)
             self._send(Ready(loaded.model, loaded.language, str(getattr(loaded, "device", "cpu"))))
             for event in self._transcriber.transcribe(self._coming()):
                 self._send(event)
@@ -112,12 +118,21 @@ class _Host:
             _end(1)
         _end(0)
 
+    def load(self, recording: int) -> Savepoint | None:
+        """For the Transcriber, as ``save``."""
+        return self._savepoints.pop(recording, None)
+
+    def save(self, recording: int, savepoint: Savepoint) -> None:
+        self._send(Saved(recording, savepoint))
+
     def _take(self, order: Order, descriptors: deque[int]) -> None:
         match order:
             case Setup():
                 self._setup.put(order)
             case Transcribe(number=number):
                 self._descriptors[number] = _NONE if order.path else descriptors.popleft()
+                if order.goes_on:
+                    self._savepoints[number] = read_savepoint(descriptors.popleft())
                 self._waiting.add(number)
                 self._recordings.put(Recording(number, self._media(order)))
             case Cancel(number=number) if number in self._descriptors:
@@ -142,6 +157,7 @@ class _Host:
         return True
 
     def _forget(self, number: int) -> None:
+        self._savepoints.pop(number, None)
         if (descriptor := self._descriptors.pop(number, _NONE)) != _NONE:
             os.close(descriptor)
 
@@ -181,11 +197,12 @@ class _Clock:
 
 
 class _Watched:
-    """A recognizer whose calls are timed."""
+    """A recognizer whose calls are timed, and whose states bear a mark, so that no other takes them for its own."""
 
-    def __init__(self, recognizer: Recognizer, clock: _Clock) -> None:
+    def __init__(self, recognizer: Recognizer, clock: _Clock, mark: Callable[[], bytes]) -> None:
         self._recognizer = recognizer
         self._clock = clock
+        self._mark = mark
         self.model = recognizer.model
         self.language = recognizer.language
         self.frame_samples = recognizer.frame_samples
@@ -203,10 +220,13 @@ class _Watched:
             return self._recognizer.decode(rows)
 
     def pack(self, state: DecoderState) -> bytes:
-        return self._recognizer.pack(state)
+        return self._mark() + self._recognizer.pack(state)
 
     def unpack(self, packed: bytes) -> DecoderState:
-        return self._recognizer.unpack(packed)
+        mark = self._mark()
+        if not packed.startswith(mark):
+            raise ValueError("the state is another engine's")
+        return self._recognizer.unpack(packed.removeprefix(mark))
 
 
 def _resident_bytes() -> int:

@@ -14,7 +14,7 @@ from parakeet_cli.errors import EngineFailed, InputError, ParakeetError
 from parakeet_cli.settings import TranscriptionSettings
 from parakeet_cli.transcript import Segment, Transcript
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.engine import Ended, Ready
+from parakeet_cli.transcription.engine import Ended, Ready, Saved
 from parakeet_cli.transcription.engine.values import BadValue, Shape, shape_of
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Started
 
@@ -38,7 +38,14 @@ _LONGEST = 8 << 20
 _LONGEST_TRANSCRIPT = 256 << 20
 """Bytes; some days of talk."""
 _SEGMENTS_A_MESSAGE = 50
+_WORDS_A_MESSAGE = 1_000
 """A whole transcript in one message would keep every other thread waiting while it is read."""
+_MOST_TOKENS = 4_000_000
+"""In a savepoint; some days of talk."""
+_LONGEST_TOKEN = 200
+"""Characters."""
+_LONGEST_STATE = 1 << 20
+"""Bytes."""
 _LONGEST_TEXT = 2_000
 """Characters of an error."""
 _LENGTH = struct.Struct(">I")
@@ -58,11 +65,15 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Without a ``path`` the media is the descriptor that comes along, and ``name`` is what people call it."""
+    """Without a ``path`` the media is the descriptor that comes along, and ``name`` is what people call it.
+
+    With ``goes_on`` a descriptor follows behind which ``saving`` has put a savepoint.
+    """
 
     number: int
     path: Path | None
     name: str
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +112,14 @@ class _Fault:
 
 
 Order = Setup | Transcribe | Cancel
-Report = Ready | Event | Ended | Beat
-_Wire = Ready | Started | Progress | Finished | Beat | _Segments | _Fault
+Report = Ready | Event | Saved | Ended | Beat
+_Wire = Ready | Started | Progress | Saved | Finished | Beat | _Segments | _Fault
 Message = Order | _Wire
 
 _ORDERS = {kind.__name__: shape_of(kind, finite=False) for kind in (Setup, Transcribe, Cancel)}
 _REPORTS = {
-    kind.__name__: shape_of(kind, finite=True) for kind in (Ready, Started, Progress, Finished, Beat, _Segments, _Fault)
+    kind.__name__: shape_of(kind, finite=True)
+    for kind in (Ready, Started, Progress, Saved, Finished, Beat, _Segments, _Fault)
 }
 _SHAPES = _ORDERS | _REPORTS
 
@@ -120,8 +132,11 @@ def pack(message: Message) -> bytes:
 
 
 def reports_of(report: Report) -> Iterator[bytes]:
-    """What tells ``report``, packed: a transcript takes several messages."""
+    """What tells ``report``, packed: a transcript takes several messages, and so do words that come all at once."""
     match report:
+        case Progress(words=words) if len(words) > _WORDS_A_MESSAGE:
+            for start in range(0, len(words), _WORDS_A_MESSAGE):
+                yield pack(replace(report, words=words[start : start + _WORDS_A_MESSAGE]))
         case Finished(recording=number, transcript=transcript):
             segments = transcript.segments
             for start in range(0, len(segments), _SEGMENTS_A_MESSAGE):
@@ -133,7 +148,7 @@ def reports_of(report: Report) -> Iterator[bytes]:
             yield pack(_Fault(None, None, ""))
         case Ended(error=ParakeetError() as error):
             yield pack(_Fault(None, error.code, str(error)[:_LONGEST_TEXT]))
-        case Ready() | Started() | Progress() | Beat():
+        case Ready() | Started() | Progress() | Saved() | Beat():
             yield pack(report)
 
 
@@ -170,6 +185,8 @@ class Reports:
                     yield self._whole(message, self._parts.pop(number, []))
                 case _Fault():
                     yield _failure(message)
+                case Saved():
+                    yield _bounded(message)
                 case _:
                     assert isinstance(message, Report)
                     yield message
@@ -208,6 +225,14 @@ class _Frames:
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             reason = error if isinstance(error, BadValue) else type(error).__name__
             raise BadMessage(f"a message that is none ({reason})") from error
+
+
+def _bounded(saved: Saved) -> Saved:
+    point = saved.savepoint
+    is_long = any(len(token.text) > _LONGEST_TOKEN for token in point.tokens) or len(point.state) > _LONGEST_STATE
+    if is_long or point.kept < 0 or point.kept + len(point.tokens) > _MOST_TOKENS:
+        raise BadMessage("a savepoint is larger than any recording's")
+    return saved
 
 
 def _failure(fault: _Fault) -> Failed | Ended:

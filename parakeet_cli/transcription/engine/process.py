@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from parakeet_cli.display import display
@@ -30,8 +30,11 @@ from parakeet_cli.transcription.engine.messages import (
     Transcribe,
     pack,
 )
+from parakeet_cli.transcription.engine.saving import written
+from parakeet_cli.transcription.engine.watch import Watch
 from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
+from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["EngineProcess"]
 
@@ -45,8 +48,6 @@ _GRACE_SECONDS = 5.0
 _DEATH_SECONDS = 10.0
 """After SIGKILL; a process that a driver holds in the kernel may stay for ever, and is not waited for."""
 _LOOK_SECONDS = 1.0
-_LONGER = 20
-"""Times the longest call so far; longer is a hang."""
 _READ_BYTES = 1 << 16
 
 
@@ -80,15 +81,26 @@ class EngineProcess:
         self._send(Setup(checkpoint, replace(settings, batch=batch)))
         threading.Thread(target=self._run, daemon=True, name="engine").start()
 
-    def transcribe(self, number: int, media: Media) -> None:
+    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
         """Raises ``OSError`` if the descriptor of ``media`` is closed, ``TypeError`` for a URL or standard input."""
         match media:
             case FileMedia(path=path):
-                self._send(Transcribe(number, path, ""))
+                self._order(Transcribe(number, path, ""), savepoint)
             case DescriptorMedia(descriptor=descriptor, name=name):
-                self._send(Transcribe(number, None, name), descriptor)
+                self._order(Transcribe(number, None, name), savepoint, descriptor)
             case _:
                 raise TypeError(f"An engine is given files and descriptors, not {media}.")
+
+    def _order(self, order: Transcribe, savepoint: Savepoint | None, *descriptors: int) -> None:
+        with ExitStack() as files:
+            if savepoint:
+                try:
+                    file = files.enter_context(written(savepoint))
+                except (OSError, ParakeetError) as error:
+                    _LOG.warning("A recording cannot go on, and begins anew: %s", error)
+                else:
+                    order, descriptors = replace(order, goes_on=True), (*descriptors, file)
+            self._send(order, *descriptors)
 
     def cancel(self, number: int) -> None:
         self._send(Cancel(number))
@@ -149,7 +161,7 @@ class EngineProcess:
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
         """Tell what the engine tells, until its socket closes or it has to be stopped."""
-        reports, watch = Reports(), _Watch(self._limits)
+        reports, watch = Reports(), Watch(self._limits)
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             if process.stderr:
@@ -172,7 +184,7 @@ class EngineProcess:
                     self._doom = EngineFailed(f"The engine said what nobody understands ({error}) and was stopped.")
                 self._doom = self._doom or watch.look_at_call(time.monotonic())
 
-    def _hear(self, report: Report, watch: "_Watch") -> None:
+    def _hear(self, report: Report, watch: Watch) -> None:
         match report:
             case Beat():
                 watch.hear(report, time.monotonic())
@@ -221,39 +233,6 @@ class EngineProcess:
             while self._read_stderr():
                 pass
         self._stderr.end()
-
-
-class _Watch:
-    """When the engine shows that it hangs. Times are those of a monotonic clock, in seconds."""
-
-    def __init__(self, limits: LifecycleSettings) -> None:
-        self._limits = limits
-        self._started = self._heard = time.monotonic()
-        self._beat = Beat(0.0, 0.0, 0, 0)
-        self.is_loaded = False
-
-    def hear(self, beat: Beat, now: float) -> None:
-        self._beat, self._heard = beat, now
-
-    def look(self, now: float) -> EngineFailed | None:
-        """What is wrong, when there was nothing to read."""
-        limits = self._limits
-        if now - self._heard > limits.heartbeat_seconds:
-            return EngineFailed(
-                f"The engine gave no sign of life for {limits.heartbeat_seconds:g} s and was stopped; try again."
-            )
-        return self.look_at_call(now)
-
-    def look_at_call(self, now: float) -> EngineFailed | None:
-        limits, beat = self._limits, self._beat
-        if not self.is_loaded and now - self._started > limits.load_seconds:
-            return EngineFailed(
-                f"The engine did not load the model within {limits.load_seconds:g} s and was stopped; try again."
-            )
-        busy = beat.busy + now - self._heard if beat.busy else 0.0
-        if busy > max(limits.hang_seconds, _LONGER * beat.longest):
-            return EngineFailed(f"The engine hung for {busy:.0f} s in one batch and was stopped; try again.")
-        return None
 
 
 def _rights(descriptors: Sequence[int]) -> "list[tuple[int, int, array[int]]]":

@@ -1,5 +1,7 @@
 """Our frozen values as plain JSON and back: a dataclass is the list of its fields, and what is read is checked."""
 
+import base64
+import binascii
 import math
 import types
 from collections.abc import Callable
@@ -32,10 +34,10 @@ class Shape:
 def shape_of(kind: Any, *, finite: bool) -> Shape:
     """The shape of a type: a dataclass, StrEnum, Path, ``tuple[X, ...]``, a union of simple types, or a simple type.
 
-    ``finite`` refuses infinite numbers; what is no number is always refused.
+    Bytes, which JSON has not, go in base64. ``finite`` refuses infinite numbers; what is no number is always refused.
     """
-    if kind in _SIMPLE:
-        return Shape(_same, _checks(kind, finite))
+    if kind in (*_SIMPLE, bytes):
+        return Shape(_base64 if kind is bytes else _same, _checks(kind, finite))
     if get_origin(kind) in (Union, types.UnionType):
         return _union([shape_of(each, finite=finite) for each in get_args(kind)], get_args(kind))
     if get_origin(kind) is tuple:
@@ -107,7 +109,7 @@ def _same(value: Any) -> Any:
 def _checks(kind: Any, finite: bool) -> Callable[[Any], Any]:
     if kind is float:
         return _finite if finite else _number
-    return {str: _text, int: _integer, bool: _truth, types.NoneType: _nothing}[kind]
+    return {str: _text, int: _integer, bool: _truth, types.NoneType: _nothing, bytes: _decoded}[kind]
 
 
 def _number(plain: Any) -> float:
@@ -146,6 +148,17 @@ def _truth(plain: Any) -> bool:
 def _nothing(plain: Any) -> None:
     if plain is not None:
         raise BadValue("null was expected")
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _decoded(plain: Any) -> bytes:
+    try:
+        return base64.b64decode(_text(plain), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadValue("bytes in base64 were expected") from error
 
 
 def _member(kind: type[StrEnum], plain: Any) -> StrEnum:

@@ -14,7 +14,7 @@ from parakeet_cli.errors import AudioTooLong, EngineFailed, ModelCorrupt, NotMed
 from parakeet_cli.settings import DecodingSettings, Dtype, RecognizerSettings, TranscriptionSettings, Vad
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Token, Transcript, Word
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.engine import Ended, Ready
+from parakeet_cli.transcription.engine import Ended, Ready, Saved
 from parakeet_cli.transcription.engine.messages import (
     BadMessage,
     Beat,
@@ -29,6 +29,7 @@ from parakeet_cli.transcription.engine.messages import (
     reports_of,
 )
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Started
+from parakeet_cli.transcription.savepoints import Savepoint
 
 numbers = st.integers(0, 1 << 53)
 seconds = st.floats(allow_nan=False, allow_infinity=False)
@@ -38,20 +39,34 @@ words = st.builds(
     Word, texts, seconds, seconds, st.none() | seconds, st.none() | texts, st.lists(tokens, max_size=3).map(tuple)
 )
 segments = st.builds(Segment, st.lists(words, min_size=1, max_size=3).map(tuple))
+gaps = st.lists(st.builds(Gap, seconds, seconds, texts), max_size=3).map(tuple)
 transcripts = st.builds(
     Transcript,
     st.lists(segments, max_size=120).map(tuple),
     seconds,
     st.none() | texts,
     texts,
-    st.lists(st.builds(Gap, seconds, seconds, texts), max_size=3).map(tuple),
+    gaps,
     st.lists(st.builds(Silence, seconds, seconds), max_size=3).map(tuple),
     st.none() | st.builds(Partial, seconds, st.none() | seconds, numbers),
+)
+savepoints = st.builds(
+    Savepoint,
+    position=numbers,
+    settled_until=numbers,
+    kept=st.integers(0, 1_000_000),
+    tokens=st.lists(st.builds(Token, st.text(st.characters(), max_size=200), seconds, seconds, seconds)).map(tuple),
+    gaps=gaps,
+    heard_seconds=seconds,
+    spent_seconds=seconds,
+    recognition_seconds=seconds,
+    state=st.binary(),
 )
 reports = st.one_of(
     st.builds(Ready, texts, st.none() | texts, texts),
     st.builds(Started, numbers, st.none() | seconds, numbers, numbers, seconds),
     st.builds(Progress, numbers, seconds, st.lists(words, max_size=3).map(tuple)),
+    st.builds(Saved, numbers, savepoints),
     st.builds(Finished, numbers, transcripts, seconds),
     st.builds(Beat, seconds, seconds, numbers, numbers),
 )
@@ -98,6 +113,14 @@ def test_an_order_arrives_as_it_was_given(name: str, track: str, vad: Vad, dtype
     ]
     reader = Orders()
     assert list(reader.feed(b"".join(pack(order) for order in orders))) == orders
+
+
+def test_many_words_at_once_arrive_in_several_reports_and_each_once() -> None:
+    words = tuple(Word(str(i), i, i + 1) for i in range(2_500))
+    arrived = told(reports_of(Progress(7, 3600.0, words)))
+    assert len(arrived) == 3
+    assert all(isinstance(report, Progress) and report.seconds == 3600.0 for report in arrived)
+    assert tuple(word for report in arrived if isinstance(report, Progress) for word in report.words) == words
 
 
 def test_two_transcripts_whose_parts_are_mixed_are_put_together_apart() -> None:
@@ -165,6 +188,12 @@ def test_an_error_message_has_an_end() -> None:
         ["Progress", [1, 1.0, [["x", 0.0, 1.0, None, None, "tokens"]]]],
         ["_Fault", [1, "engine_failed", "not of an input"]],
         ["_Segments", [1, [[]]]],
+        ["Saved", [1, [0, 0, -1, [], [], 0.0, 0.0, 0.0, ""]]],
+        ["Saved", [1, [0, 0, 1 << 40, [], [], 0.0, 0.0, 0.0, ""]]],
+        ["Saved", [1, [0, 0, 0, [], [], 0.0, 0.0, 0.0, "A" * (2 << 20)]]],
+        ["Saved", [1, [0, 0, 0, [["x" * 1_000, 0.0, 0.0, 0.0]], [], 0.0, 0.0, 0.0, ""]]],
+        ["Saved", [1, [0, 0, 0, [], [], 0.0, 0.0, 0.0, "é"]]],
+        ["Saved", [1, [0, 0, 0, [], [], 0.0, 0.0, 0.0, "AAA"]]],
     ],
 )
 def test_what_is_no_report_is_refused(plain: object) -> None:

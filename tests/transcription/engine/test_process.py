@@ -6,14 +6,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.errors import EngineFailed, ModelCorrupt, NotMedia
-from parakeet_cli.settings import DecodingSettings, LifecycleSettings, TranscriptionSettings
+from parakeet_cli.settings import (
+    SAMPLE_RATE,
+    ChunkSettings,
+    DecodingSettings,
+    LifecycleSettings,
+    TranscriptionSettings,
+)
 from parakeet_cli.transcription.checkpoints import find
-from parakeet_cli.transcription.engine import Ended, Ready
+from parakeet_cli.transcription.engine import Ended, Ready, Saved
 from parakeet_cli.transcription.engine.process import EngineProcess
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, UrlMedia
@@ -95,6 +102,29 @@ def test_a_transcript_is_the_one_that_this_process_would_make(start: Start, tmp_
     assert [word.tokens for word in theirs.transcript.words] == [word.tokens for word in ours.transcript.words]
     told = [word.text for event in listener.told if isinstance(event, Progress) for word in event.words]
     assert told == words
+
+
+def test_a_long_recording_goes_on_in_another_engine_of_the_same_settings(start: Start, tmp_path: Path) -> None:
+    words = [WORDS[i * 7 % 10] for i in range(320)]
+    file = FileMedia(write_wav(tmp_path / "long.wav", beeps(words, pause=1.76)))  # no chunk ends in a word
+    whole = list(Transcriber(BeepRecognizer(), TranscriptionSettings()).transcribe([Recording(0, file)]))[-1]
+    first, listener = start(BEEP_SECONDS="0.2")
+    first.transcribe(1, file)
+    savepoints = [listener.until(Saved).savepoint for _ in range(2)]
+    first.close()
+    tokens = savepoints[0].tokens[: savepoints[1].kept] + savepoints[1].tokens
+    savepoint = replace(savepoints[1], kept=0, tokens=tokens)
+    second, listener = start()
+    second.transcribe(2, file, savepoint)
+    assert listener.until(Started).resumed_at == savepoint.position / SAMPLE_RATE > 0
+    rest = listener.until(Finished).transcript
+    assert isinstance(whole, Finished)
+    assert rest == whole.transcript
+    assert [word.tokens for word in rest.words] == [word.tokens for word in whole.transcript.words]
+    assert [word.text for event in listener.told if isinstance(event, Progress) for word in event.words] == words
+    other, listener = start(settings=TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=20.0)))
+    other.transcribe(3, file, savepoint)
+    assert listener.until(Started).resumed_at == 0.0
 
 
 def test_what_is_no_media_fails_alone(start: Start, wav: Path, tmp_path: Path) -> None:
