@@ -9,6 +9,7 @@ from parakeet_cli.settings import TranscriptionSettings
 from parakeet_cli.transcription.engine import Ended, Ready, Saved, Tell
 from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.pipeline import Transcriber
 from parakeet_cli.transcription.recognizer import Recognizer
 from parakeet_cli.transcription.savepoints import Savepoint
@@ -34,10 +35,12 @@ class InProcessEngine:
         self._savepoints: dict[int, Savepoint] = {}
         threading.Thread(target=self._run, daemon=True, name="in-process engine").start()
 
-    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+    def transcribe(
+        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
+    ) -> None:
         if savepoint:
             self._savepoints[number] = savepoint
-        self._asked.put(Recording(number, media))
+        self._asked.put(Recording(number, media, probed=probed))
 
     def cancel(self, number: int) -> None:
         self._cancelled.add(number)

@@ -27,7 +27,7 @@ from parakeet_cli.output.writers import FORMATS, formats
 from parakeet_cli.settings import OnCollision, TranscriptionSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
 from parakeet_cli.transcription.loading import load_recognizer
-from parakeet_cli.transcription.media.audio import open_media, probe
+from parakeet_cli.transcription.media.audio import Probed, examine, open_media
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 from parakeet_cli.transcription.media.inputs import (
     DescriptorMedia,
@@ -180,21 +180,25 @@ def _collect(inputs: Sequence[str], manners: Manners) -> tuple[list[Recording], 
         if isinstance(found, Skipped):
             left_out.append(found)
             continue
+        tracks: Sequence[int | None] = (None,)
+        probed: Probed | None = None
         try:
-            tracks: Sequence[int | None] = _tracks(found) if manners.all_tracks else (None,)
+            if manners.all_tracks:
+                probed = _probed(found)
+                tracks = [track.index + 1 for track in probed.info.tracks]
         except InputError as error:
             left_out.append(Skipped(_media_name(found), error))
             continue
         for track in tracks:
-            recordings.append(Recording(len(recordings), found, track))
+            recordings.append(Recording(len(recordings), found, track, probed=probed))
     return recordings, left_out
 
 
-def _tracks(media: Media) -> list[int]:
+def _probed(media: Media) -> Probed:
     if isinstance(media, StdinMedia):
         raise typer.BadParameter("stdin can be read once only; name one track.", param_hint="--track")
     with open_media(media) as file:
-        return [track.index + 1 for track in probe(file).tracks]
+        return examine(file)
 
 
 def _plan(

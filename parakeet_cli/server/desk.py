@@ -14,6 +14,7 @@ from parakeet_cli.server.work import State, View, Work
 from parakeet_cli.settings import LifecycleSettings
 from parakeet_cli.transcription.engine import Ready, StartEngine
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, Media
+from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["Desk", "EngineState", "Pulse", "State", "View", "Work"]
@@ -60,17 +61,20 @@ class Desk:
         duration: float | None = None,
         is_job: bool = False,
         savepoint: Savepoint | None = None,
+        probed: Probed | None = None,
     ) -> Work:
         """Queue a recording; whoever owns its media keeps it open until the work is over.
 
-        It goes on from ``savepoint`` where the engine can.
+        It goes on from ``savepoint`` where the engine can. ``duration`` may be left out where ``probed`` tells it.
 
         Raises ``Overloaded`` if the row is full, the server is draining, or the engine failed for good.
         """
         with self._changed:
             if not self._admits(is_job):
                 raise Overloaded(self._refusal(), self._retry_after())
-            work = Work(next(self._numbers), _own(media), duration, is_job, self._supervisor.cancel, savepoint)
+            if duration is None and probed:
+                duration = probed.info.duration
+            work = Work(next(self._numbers), _own(media), duration, is_job, self._supervisor.cancel, savepoint, probed)
             self._row.add(work)
         self._supervisor.wake()
         return work

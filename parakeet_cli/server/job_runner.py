@@ -21,6 +21,7 @@ from parakeet_cli.server.job_view import JobView
 from parakeet_cli.settings import ServerSettings
 from parakeet_cli.transcript import Transcript
 from parakeet_cli.transcription.media.inputs import FileMedia
+from parakeet_cli.transcription.media.probe import Probed
 
 __all__ = ["JobRunner"]
 
@@ -78,7 +79,7 @@ class JobRunner:
         self._thread.start()
 
     def submit(
-        self, upload: int, filename: str, order: str, holder: str, duration: float | None, claim: Claim | None = None
+        self, upload: int, filename: str, order: str, holder: str, probed: Probed | None, claim: Claim | None = None
     ) -> str:
         """Take a recording, an open file that may be closed afterwards; the id of its job, that of ``claim`` if given.
 
@@ -88,12 +89,20 @@ class JobRunner:
         name = job_name(job_id)
         self._folder.take(name, upload)
         size = self._folder.size(name) or 0
-        job = Job(name, holder, time.time(), encodable(filename), order, size, duration=duration)
+        job = Job(
+            name,
+            holder,
+            time.time(),
+            encodable(filename),
+            order,
+            size,
+            duration=probed.info.duration if probed else None,
+        )
         try:
             with self._lock:
                 self._check_room(size)
                 self._store.add(job, claim.request if claim else None)
-                self._submit(job)
+                self._submit(job, probed)
         except BaseException:
             self._folder.remove(name)
             with suppress(OutputUnwritable):
@@ -181,11 +190,11 @@ class JobRunner:
         if is_full or any(not _is_suspect(job) for job in self._backlog.values()):
             raise Overloaded("The server has no room for more jobs; try again later.", self._desk.retry_after())
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job, probed: Probed | None = None) -> None:
         """Under the lock, as the work may be over before it has a name."""
         media = FileMedia(self._folder.recording(job.name))
         savepoint = self._savepoints.load(job.name)
-        work = self._desk.submit(media, duration=job.duration, is_job=True, savepoint=savepoint)
+        work = self._desk.submit(media, duration=job.duration, is_job=True, savepoint=savepoint, probed=probed)
         self._works[job.name] = work
         self._names[work.number] = job.name
         self._sizes[job.name] = job.size

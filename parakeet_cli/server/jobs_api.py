@@ -125,8 +125,8 @@ def _submitted(runner: JobRunner, upload: Upload, order: str, claim: Claim | Non
     """The id of the new job, or of the one that is there already."""
     if claim and claim.is_known:
         return claim.job_id
-    duration = check_media(upload)
-    return runner.submit(upload.file.fileno(), upload.name, order, key_holder(), duration, claim)
+    probed = check_media(upload)
+    return runner.submit(upload.file.fileno(), upload.name, order, key_holder(), probed, claim)
 
 
 def _digest(upload: Upload, order: str) -> bytes:

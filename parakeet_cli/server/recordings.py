@@ -21,7 +21,7 @@ from parakeet_cli.server.uploads import SpoolFile, Upload, uploaded_file
 from parakeet_cli.server.work import Work
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcript import Transcript
-from parakeet_cli.transcription.media.audio import open_media, probe
+from parakeet_cli.transcription.media.audio import Probed, examine, open_media
 
 __all__ = ["check_media", "read_request", "submitted", "transcribed", "wav_header"]
 
@@ -47,8 +47,8 @@ def read_request(request: Request, name: str = "file") -> tuple[Fields, Upload]:
     return Fields(request.form.items(multi=True)), upload
 
 
-def check_media(upload: Upload) -> float | None:
-    """How many seconds the container claims, if it does.
+def check_media(upload: Upload) -> Probed:
+    """What is in it.
 
     Raises ApiError if there is no sound, or too much of it, or ffmpeg made no progress on the same bytes lately.
     """
@@ -57,7 +57,8 @@ def check_media(upload: Upload) -> float | None:
         raise ApiError(400, _STALLED, param="file", code=DecodeTimeout.code)
     try:
         with open_media(upload.media) as file:
-            info = probe(file)
+            probed = examine(file)
+            info = probed.info
             if info.duration is not None and not info.is_estimate and info.duration > limit + _TOLERATED_SECONDS:
                 raise AudioTooLong(
                     f"{file.name} has {info.duration:.0f} s of sound, the limit is {limit:g} s; send it in parts."
@@ -67,7 +68,7 @@ def check_media(upload: Upload) -> float | None:
         raise api_error(error) from error
     except ParakeetError as error:
         raise api_error(error) from error
-    return info.duration
+    return probed
 
 
 @contextmanager
@@ -76,9 +77,9 @@ def submitted(upload: Upload) -> Iterator[Work]:
 
     The upload stays open meanwhile, and the caller's. Raises ApiError if the media is none, or there is no room.
     """
-    duration, stalled = check_media(upload), services().stalled
+    probed, stalled = check_media(upload), services().stalled
     try:
-        work = services().desk.submit(upload.media, duration=duration)
+        work = services().desk.submit(upload.media, probed=probed)
     except ParakeetError as error:
         raise api_error(error) from error
     try:

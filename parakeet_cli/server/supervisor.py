@@ -124,7 +124,7 @@ class Supervisor:
         assert self._engine is not None, "the engine is ready"
         work.change(state=State.RUNNING)
         try:
-            self._engine.transcribe(work.number, work.media, work.savepoint)
+            self._engine.transcribe(work.number, work.media, work.savepoint, work.probed)
         except OSError as error:
             self._fail(work, UnreadableMedia(f"The recording cannot be read any more ({error.strerror})."))
 

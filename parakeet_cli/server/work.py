@@ -10,6 +10,7 @@ from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcript import Transcript, Word
 from parakeet_cli.transcription.events import Progress, Started
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["State", "View", "Work"]
@@ -60,9 +61,11 @@ class Work:
         is_job: bool,
         cancel: "Callable[[Work], None]",
         savepoint: Savepoint | None = None,
+        probed: Probed | None = None,
     ) -> None:
         self.number = number
         self.media = media
+        self.probed = probed
         self.is_job = is_job
         self.submitted = time.monotonic()
         self.crashes = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from parakeet_cli.errors import InputError
 from parakeet_cli.transcript import Transcript, Word
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.media.probe import Probed
 
 __all__ = ["Event", "Failed", "Finished", "Progress", "Recording", "Started"]
 
@@ -13,7 +14,8 @@ __all__ = ["Event", "Failed", "Finished", "Progress", "Recording", "Started"]
 class Recording:
     """One audio track to transcribe, or an excerpt of it. ``number`` names it in events.
 
-    ``track``, ``start`` and ``end`` (seconds) override the settings' where they are not None.
+    ``track``, ``start`` and ``end`` (seconds) override the settings' where they are not None. ``probed``, if it is of
+    the same file, spares a start of ffmpeg.
     """
 
     number: int
@@ -21,6 +23,7 @@ class Recording:
     track: int | str | None = None
     start: float | None = None
     end: float | None = None
+    probed: Probed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from parakeet_cli.transcription.activity import EnergyDetector, SileroDetector
 from parakeet_cli.transcription.chunking import Chunk, split
 from parakeet_cli.transcription.events import Failed, Recording, Started
 from parakeet_cli.transcription.levelling import level
-from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
+from parakeet_cli.transcription.media.audio import choose_track, decode, examine, open_media
 from parakeet_cli.transcription.media.interruption import Interruption
 from parakeet_cli.transcription.stretches import Skipped, divide
 
@@ -74,7 +74,7 @@ class Listener:
         settings = _decoding_of(recording, self._settings.decoding)
         watcher = partial(self._on_download, recording.number) if self._on_download else None
         with open_media(recording.media, watcher, interruption) as file:
-            info = probe(file)
+            info = examine(file, recording.probed).info
             track = choose_track(info, settings.track)
             decoding = decode(file, info, track, settings)
             started = Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)

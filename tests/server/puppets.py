@@ -9,6 +9,7 @@ from parakeet_cli.transcript import Segment, Transcript, Word
 from parakeet_cli.transcription.engine import Ended, Engine, Ready, Saved, Tell, Wear
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Started
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 from tests.engines import eventually
 
@@ -32,7 +33,9 @@ class Puppet:
     cancelled: list[int] = field(default_factory=list)
     is_closed: bool = False
 
-    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+    def transcribe(
+        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
+    ) -> None:
         if savepoint:
             self.savepoints[number] = savepoint
         self.media[number] = media
@@ -135,7 +138,9 @@ class _Racer:
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+    def transcribe(
+        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
+    ) -> None:
         self._ask(number)
 
     def cancel(self, number: int) -> None:

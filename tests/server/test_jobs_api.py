@@ -12,6 +12,7 @@ import pytest
 
 from parakeet_cli.output.writers import read_json
 from parakeet_cli.settings import FrontSettings, LifecycleSettings, ServerSettings
+from parakeet_cli.transcription.media.probe import MediaInfo, Probed
 from tests.server.job_server import Gate, JobServer, events, job_server, sound
 
 TEN = "zero one two three four five six seven eight seven"
@@ -315,7 +316,7 @@ def test_a_thousand_queued_jobs_are_asked_for_cheaply(tmp_path: Path) -> None:
         for _ in range(1000):
             upload.write_bytes(content)
             with upload.open("rb") as file:
-                ids.append(server.runner.submit(file.fileno(), "talk.wav", _ORDER, "", 0.5))
+                ids.append(server.runner.submit(file.fileno(), "talk.wav", _ORDER, "", HALF_A_SECOND))
             upload.unlink()
         began = time.process_time()
         assert [server.job(job_id)["position"] for job_id in ids] == list(range(1000))
@@ -325,6 +326,7 @@ def test_a_thousand_queued_jobs_are_asked_for_cheaply(tmp_path: Path) -> None:
         server.assert_no_recordings()
 
 
+HALF_A_SECOND = Probed("", MediaInfo(0.5, ()))
 _ORDER = '{"format": "json", "granularities": ["segment"], "warnings": []}'
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from parakeet_cli.errors import ParakeetError
 from parakeet_cli.transcription.events import Event
 from parakeet_cli.transcription.media.inputs import Media
+from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["Ended", "Engine", "Ready", "Saved", "StartEngine", "Tell", "Told", "Wear"]
@@ -53,7 +54,9 @@ Tell = Callable[[Told], None]
 class Engine(Protocol):
     """A recognizer at work. All methods return at once, may be called from any thread, and do nothing once it ended."""
 
-    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+    def transcribe(
+        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
+    ) -> None:
         """Begin a recording; events with this number follow, the last of them ``Finished`` or ``Failed``.
 
         It goes on from a whole ``savepoint``, but for one of another checkpoint, other settings or another version.

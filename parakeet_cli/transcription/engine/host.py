@@ -134,7 +134,7 @@ class _Host:
                 if order.goes_on:
                     self._savepoints[number] = read_savepoint(descriptors.popleft())
                 self._waiting.add(number)
-                self._recordings.put(Recording(number, self._media(order)))
+                self._recordings.put(Recording(number, self._media(order), probed=order.probed))
             case Cancel(number=number) if number in self._descriptors:
                 if not self._take_out(number) and self._transcriber:
                     self._transcriber.cancel(number)

@@ -17,6 +17,7 @@ from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.engine import Ended, Ready, Saved
 from parakeet_cli.transcription.engine.values import BadValue, Shape, shape_of
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Started
+from parakeet_cli.transcription.media.probe import Probed
 
 __all__ = [
     "BadMessage",
@@ -73,6 +74,7 @@ class Transcribe:
     number: int
     path: Path | None
     name: str
+    probed: Probed | None = None
     goes_on: bool = False
 
 

@@ -34,6 +34,7 @@ from parakeet_cli.transcription.engine.saving import written
 from parakeet_cli.transcription.engine.watch import Watch
 from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
+from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["EngineProcess"]
@@ -49,6 +50,8 @@ _DEATH_SECONDS = 10.0
 """After SIGKILL; a process that a driver holds in the kernel may stay for ever, and is not waited for."""
 _LOOK_SECONDS = 1.0
 _READ_BYTES = 1 << 16
+_LONGEST_ORDER = 1 << 15
+"""Bytes; a file may have hundreds of tracks with long titles, and the socket takes some 200 KB unread."""
 
 
 class EngineProcess:
@@ -81,17 +84,21 @@ class EngineProcess:
         self._send(Setup(checkpoint, replace(settings, batch=batch)))
         threading.Thread(target=self._run, daemon=True, name="engine").start()
 
-    def transcribe(self, number: int, media: Media, savepoint: Savepoint | None = None) -> None:
+    def transcribe(
+        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
+    ) -> None:
         """Raises ``OSError`` if the descriptor of ``media`` is closed, ``TypeError`` for a URL or standard input."""
         match media:
             case FileMedia(path=path):
-                self._order(Transcribe(number, path, ""), savepoint)
+                self._order(Transcribe(number, path, "", probed), savepoint)
             case DescriptorMedia(descriptor=descriptor, name=name):
-                self._order(Transcribe(number, None, name), savepoint, descriptor)
+                self._order(Transcribe(number, None, name, probed), savepoint, descriptor)
             case _:
                 raise TypeError(f"An engine is given files and descriptors, not {media}.")
 
     def _order(self, order: Transcribe, savepoint: Savepoint | None, *descriptors: int) -> None:
+        if len(pack(order)) > _LONGEST_ORDER:
+            order = replace(order, probed=None)
         with ExitStack() as files:
             if savepoint:
                 try:

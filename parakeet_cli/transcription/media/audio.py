@@ -17,8 +17,10 @@ from parakeet_cli.transcription.media.picture import picture_end
 from parakeet_cli.transcription.media.probe import (
     AudioTrack,
     MediaInfo,
+    Probed,
     choose_track,
     concerns_audio,
+    examine,
     not_media,
     probe,
 )
@@ -28,8 +30,10 @@ __all__ = [
     "Decoding",
     "MediaFile",
     "MediaInfo",
+    "Probed",
     "choose_track",
     "decode",
+    "examine",
     "open_media",
     "probe",
 ]

@@ -41,6 +41,12 @@ class MediaFile:
     interruption: Interruption = field(default_factory=Interruption, compare=False, repr=False)
     """Ends every ffmpeg that reads the file."""
 
+    @property
+    def state(self) -> str:
+        """Of the file behind the descriptor: equal for the same file, by whatever name, until it changes."""
+        status = os.fstat(self.descriptor)
+        return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+
     def check_unchanged(self) -> None:
         """Raise ``ChangedMedia`` if the size or the time of change differ from when the file was opened."""
         status = os.fstat(self.descriptor)

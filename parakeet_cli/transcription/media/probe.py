@@ -17,7 +17,7 @@ from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patie
 from parakeet_cli.transcription.media.languages import same_language
 from parakeet_cli.transcription.media.media_file import MediaFile
 
-__all__ = ["AudioTrack", "MediaInfo", "choose_track", "concerns_audio", "not_media", "probe"]
+__all__ = ["AudioTrack", "MediaInfo", "Probed", "choose_track", "concerns_audio", "examine", "not_media", "probe"]
 
 _DEFAULTS = DecodingSettings()
 
@@ -62,6 +62,20 @@ class MediaInfo:
     """ffmpeg computed the duration from the bit rate, which may be far off."""
     has_video: bool = False
     """Attached pictures do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What is in a file, and the ``MediaFile.state`` that it had then."""
+
+    state: str
+    info: MediaInfo
+
+
+def examine(file: MediaFile, known: Probed | None = None) -> Probed:
+    """What is ``known``, if it is of this very file in its present state; else ffmpeg is asked. Raises as ``probe``."""
+    state = file.state
+    return known if known and known.state == state else Probed(state, probe(file))
 
 
 def probe(file: MediaFile, settings: DecodingSettings = _DEFAULTS) -> MediaInfo:

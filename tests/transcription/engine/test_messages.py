@@ -29,6 +29,7 @@ from parakeet_cli.transcription.engine.messages import (
     reports_of,
 )
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Started
+from parakeet_cli.transcription.media.probe import AudioTrack, MediaInfo, Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 
 numbers = st.integers(0, 1 << 53)
@@ -108,7 +109,7 @@ def test_an_order_arrives_as_it_was_given(name: str, track: str, vad: Vad, dtype
     orders: list[Order] = [
         Setup(Checkpoint("demo", file, ("en", "de")), settings),
         Transcribe(1, file, ""),
-        Transcribe(2, None, name),
+        Transcribe(2, None, name, Probed("1:2", MediaInfo(end, (AudioTrack(0, 1, track, "aac", True, name),))), True),
         Cancel(2),
     ]
     reader = Orders()

@@ -24,6 +24,8 @@ from parakeet_cli.transcription.engine import Ended, Ready, Saved
 from parakeet_cli.transcription.engine.process import EngineProcess
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, UrlMedia
+from parakeet_cli.transcription.media.media_file import open_media
+from parakeet_cli.transcription.media.probe import AudioTrack, MediaInfo, Probed
 from parakeet_cli.transcription.pipeline import Transcriber
 from tests.conftest import ROOT
 from tests.engines import Listener, beeping, children, eventually, is_alive
@@ -125,6 +127,15 @@ def test_a_long_recording_goes_on_in_another_engine_of_the_same_settings(start: 
     other, listener = start(settings=TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=20.0)))
     other.transcribe(3, file, savepoint)
     assert listener.until(Started).resumed_at == 0.0
+
+
+def test_what_is_known_of_a_file_of_endless_titles_is_found_out_again(start: Start, wav: Path) -> None:
+    with open_media(FileMedia(wav)) as file:
+        state = file.state
+    endless = Probed(state, MediaInfo(1.5, (AudioTrack(0, 0, None, "pcm", True, "x" * 1_000_000),)))
+    engine, listener = start()
+    engine.transcribe(1, FileMedia(wav), probed=endless)  # it would not fit into the socket
+    assert listener.until(Finished).transcript.text == "one two three"
 
 
 def test_what_is_no_media_fails_alone(start: Start, wav: Path, tmp_path: Path) -> None:

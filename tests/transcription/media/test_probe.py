@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from parakeet_cli.transcription.media.audio import (
     AudioTrack,
     MediaInfo,
     choose_track,
+    examine,
+    open_media,
 )
 from parakeet_cli.transcription.media.ffmpeg import Ffmpeg
+from parakeet_cli.transcription.media.inputs import FileMedia
+from tests.fakes import beeps, write_wav
 from tests.transcription.media.decoded import SETTINGS, decoded, noise_samples, probed
 from tests.transcription.media.hostile import Maker, picture, sine
 
@@ -50,6 +55,24 @@ def test_tracks_are_told_apart(ffmpeg_build: Ffmpeg, make: Maker) -> None:
     for missing in (9, 0, -1, "sv"):
         with pytest.raises(NoSuchTrack, match=r"there is 1 \(ger, aac\), 2 \(eng, aac\)"):
             choose_track(info, missing)
+
+
+def test_what_is_known_of_a_file_holds_by_any_name_until_it_changes(tmp_path: Path) -> None:
+    path, link, copy = (tmp_path / name for name in ("sound.wav", "link", "copy.wav"))
+    write_wav(path, beeps(["one", "two"]))
+    with open_media(FileMedia(path)) as file:
+        found = examine(file)
+        known = replace(found, info=replace(found.info, duration=99.0))
+        assert examine(file, known) is known
+    link.hardlink_to(path)
+    with open_media(FileMedia(link)) as file:
+        assert examine(file, known) is known
+    copy.write_bytes(path.read_bytes())
+    with open_media(FileMedia(copy)) as file:
+        assert examine(file, known).info == found.info
+    os.utime(path, ns=(0, 0))
+    with open_media(FileMedia(path)) as file:
+        assert examine(file, known).info == found.info
 
 
 def test_the_first_track_is_taken_where_none_is_the_default() -> None:
