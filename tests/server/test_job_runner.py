@@ -140,7 +140,9 @@ def test_results_are_swept_when_their_time_is_over(tmp_path: Path) -> None:
         job_id = server.make(sound("one", tmp_path))
         assert server.until(job_id, "completed")["expires_at"] > 0
         _until(lambda: server.client.get(f"/v1/jobs/{job_id}").status_code == 404)
-        _until(lambda: server.runner._store._connection.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0)
+        _until(
+            lambda: server.runner._store._database._connection.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0
+        )
 
 
 def test_results_may_be_kept_for_ever(tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_a_full_disk_refuses_new_jobs_and_delays_results(tmp_path: Path) -> None
         text = " ".join(random.Random(1).choices(WORDS[:9], k=2000))
         job_id = server.make(sound(text, tmp_path)[:400_000])
         _until_begun(server, 1)
-        database = server.runner._store._connection
+        database = server.runner._store._database._connection
         pages = database.execute("PRAGMA page_count").fetchone()[0]
         database.execute(f"PRAGMA max_page_count = {pages}").fetchall()  # as if it were full
         _until(lambda: server.post(sound("one", tmp_path), "n" * 150).status_code != 202)

@@ -163,7 +163,7 @@ def test_a_file_that_is_torn_while_it_is_in_use_is_set_aside(store: JobStore, tm
     store.close()
     path = tmp_path / "jobs.sqlite"
     torn = JobStore(path)
-    torn._connection.execute("PRAGMA shrink_memory")  # the check has read all pages
+    torn._database._connection.execute("PRAGMA shrink_memory")  # the check has read all pages
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * (path.stat().st_size - 4096))

@@ -311,7 +311,9 @@ def test_a_thousand_queued_jobs_are_asked_for_cheaply(tmp_path: Path) -> None:
     content = sound("one", tmp_path)
     upload = tmp_path / "upload"
     with job_server(tmp_path / "jobs", ONE_AT_A_TIME, gate) as server:
-        server.runner._store._connection.execute("PRAGMA synchronous = OFF")  # the disk's pace is not asked for
+        server.runner._store._database._connection.execute(
+            "PRAGMA synchronous = OFF"
+        )  # the disk's pace is not asked for
         ids = []
         for _ in range(1000):
             upload.write_bytes(content)
