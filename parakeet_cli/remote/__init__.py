@@ -1,0 +1,1 @@
+"""A running ``parakeet serve`` does the work: recordings go there as jobs, and their transcripts come back whole."""
