@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from parakeet_cli.output.exact import write_exact
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.output.writers.times import rounded
@@ -65,6 +66,8 @@ def _json(transcript: Transcript, order: Order, writers: Writers) -> str:
     match order.format:
         case Format.PARAKEET_JSON:
             return writers["json"].write(transcript)
+        case Format.PARAKEET_EXACT:
+            return write_exact(transcript)
         case Format.VERBOSE_JSON:
             return to_json(verbose(transcript, order) | {"usage": duration_usage(transcript)})
         case _:

@@ -47,7 +47,14 @@ _STREAM: Schema = {}
 """JSON Schema, and so OpenAPI 3.1, says nothing of streams; the operations say it in words."""
 
 _TRANSCRIPTS: dict[str, Schema] = {
-    _JSON: {"anyOf": [ref("Transcription"), ref("VerboseTranscription"), ref("ParakeetTranscript")]},
+    _JSON: {
+        "anyOf": [
+            ref("Transcription"),
+            ref("VerboseTranscription"),
+            ref("ParakeetTranscript"),
+            ref("ExactTranscript"),
+        ]
+    },
     _TEXT: STRING,
 }
 
@@ -178,7 +185,14 @@ OPERATIONS: Mapping[str, Operation] = {
         body={_FORM: upload_fields(with_stream=False), _JSON: ref("JsonUpload")},
         answers={
             200: {
-                _JSON: {"anyOf": [ref("Transcription"), ref("WhisperCppTranscription"), ref("ParakeetTranscript")]},
+                _JSON: {
+                    "anyOf": [
+                        ref("Transcription"),
+                        ref("WhisperCppTranscription"),
+                        ref("ParakeetTranscript"),
+                        ref("ExactTranscript"),
+                    ]
+                },
                 _TEXT: STRING,
                 "text/html": STRING,
                 "application/x-subrip": STRING,

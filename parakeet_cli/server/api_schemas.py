@@ -165,6 +165,22 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         about="Our own JSON: all that is known of a transcript.",
     ),
+    "ExactTranscript": _object(
+        {
+            "transcript": ref("ParakeetTranscript"),
+            "exact": _object(
+                {
+                    "duration": SECONDS,
+                    "words": array(
+                        {"type": "array"}, "Start, end and tokens (text, start, end, logprob) of each word."
+                    ),
+                    "gaps": array(array(SECONDS)),
+                    "skipped": array(array(SECONDS)),
+                }
+            ),
+        },
+        about="Our own JSON, and beside it what that rounds or leaves out.",
+    ),
     "WhisperCppTranscription": _object(
         {**_VERBOSE, "segments": array(_object({**_SEGMENT, "words": array(_INNER_WORD)}))},
         {"gaps": _GAPS, "skipped": _SKIPPED, "partial": _PARTIAL},

@@ -34,7 +34,7 @@ __all__ = ["blueprint"]
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 
 _RETRY_STREAM_SECONDS = 5
-_EXTENSIONS = {Format.JSON: "json", Format.VERBOSE_JSON: "json", Format.PARAKEET_JSON: "json", Format.TEXT: "txt"}
+_EXTENSIONS = {**{form: "json" for form in Format if form.is_json}, Format.TEXT: "txt"}
 """Of a download; the others are those of their formats."""
 _UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f"*/:<>?\\\\|\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 """In file names, on some system."""

@@ -13,7 +13,7 @@ __all__ = ["Format", "Granularity", "Order", "read_format", "read_language", "re
 
 
 class Format(StrEnum):
-    """How the transcript is answered: OpenAI's names, and two of ours."""
+    """How the transcript is answered: OpenAI's names, and three of ours."""
 
     JSON = "json"
     TEXT = "text"
@@ -24,10 +24,12 @@ class Format(StrEnum):
     """Start and end in milliseconds, and the text, as openai-whisper writes it."""
     PARAKEET_JSON = "parakeet_json"
     """The JSON of ``parakeet transcribe``."""
+    PARAKEET_EXACT = "parakeet_exact"
+    """That, and what it rounds or leaves out: for ``parakeet transcribe --server``."""
 
     @property
     def is_json(self) -> bool:
-        return self in (Format.JSON, Format.VERBOSE_JSON, Format.PARAKEET_JSON)
+        return self in (Format.JSON, Format.VERBOSE_JSON, Format.PARAKEET_JSON, Format.PARAKEET_EXACT)
 
 
 class Granularity(StrEnum):

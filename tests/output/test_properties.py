@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from webvtt import WebVTT
 
 from parakeet_cli.output.cues import to_cues
+from parakeet_cli.output.exact import read_exact, write_exact
 from parakeet_cli.output.presets import PRESETS, CueRules
 from parakeet_cli.output.writers import formats, read_json
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Transcript, Word
@@ -169,3 +170,28 @@ def test_json_reads_back_equal(
         assert abs(after.end - before.end) <= 0.0005 + 1e-9
     assert formats(PRESETS["default"])["json"].write(read, rtfx) == text
     assert json.loads(text)["schema"] == 1
+
+
+@EXAMPLES
+@given(segments(), RULES, st.floats(0, 1e5))
+def test_an_exact_transcript_gives_the_same_files_to_the_byte(
+    found: tuple[Segment, ...], rules: CueRules, moment: float
+) -> None:
+    made = Transcript(
+        found,
+        duration=moment + 1 / 3,
+        language="en",
+        model="tdt",
+        gaps=(Gap(moment, moment + 1.0625e-4, "music"),),
+        skipped=(Silence(0.0, moment),),
+        partial=Partial(moment, None, 3),
+    )
+    read = read_exact(write_exact(made).encode().decode())
+    for writer in formats(rules).values():
+        assert writer.write(read, 2.5).encode() == writer.write(made, 2.5).encode()
+    assert (read.duration, read.gaps, read.skipped, read.partial) == (
+        made.duration,
+        made.gaps,
+        made.skipped,
+        made.partial,
+    )

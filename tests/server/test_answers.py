@@ -10,6 +10,8 @@ import pytest
 import srt
 import webvtt
 
+from parakeet_cli.errors import InvalidTranscript
+from parakeet_cli.output.exact import read_exact
 from parakeet_cli.output.writers import FORMATS, read_json
 from parakeet_cli.server.answers import answer
 from parakeet_cli.server.orders import Format, Granularity, Order
@@ -162,6 +164,26 @@ def test_hours_have_two_digits_where_a_biller_looks_for_them() -> None:
 def test_our_own_json_comes_back() -> None:
     made = read_json(body(TALK, Format.PARAKEET_JSON))
     assert made.text == TALK.text
+
+
+def test_an_exact_transcript_comes_back_with_tokens_and_unrounded_times() -> None:
+    made = read_exact(body(TALK, Format.PARAKEET_EXACT))
+    assert made == TALK
+    assert made.words[2].start == 59.9996
+    assert [word.tokens for word in made.words] == [word.tokens for word in TALK.words]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"transcript": {}, "exact": {}}', body(TALK, Format.PARAKEET_JSON)])
+def test_what_is_no_exact_transcript_is_refused(text: str) -> None:
+    with pytest.raises(InvalidTranscript, match="parakeet_exact"):
+        read_exact(text)
+
+
+def test_an_exact_transcript_with_a_word_too_few_is_refused() -> None:
+    fields = json.loads(body(TALK, Format.PARAKEET_EXACT))
+    fields["exact"]["words"].pop()
+    with pytest.raises(InvalidTranscript):
+        read_exact(json.dumps(fields))
 
 
 def test_half_a_character_does_not_break_an_answer() -> None:

@@ -15,7 +15,7 @@ from parakeet_cli.output.writers.cleaning import encodable
 from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Transcript, Word
 
-__all__ = ["SCHEMA", "JsonWriter", "account", "read_json"]
+__all__ = ["SCHEMA", "JsonWriter", "account", "document", "read_document", "read_json"]
 
 SCHEMA = 1
 """Changes when a reader of the old form would misunderstand the new one."""
@@ -33,17 +33,22 @@ class JsonWriter:
 
     def write(self, transcript: Transcript, rtfx: float | None = None) -> str:
         """``rtfx`` is seconds of audio for each second of work, or None where it was not measured."""
-        document = {
-            "schema": SCHEMA,
-            "model": transcript.model,
-            "language": transcript.language,
-            "duration": rounded(transcript.duration),
-            "rtfx": rtfx if rtfx is not None and math.isfinite(rtfx) else None,
-            "text": transcript.text,
-            "segments": [_segment(segment, self.least_confidence) for segment in transcript.segments],
-            **account(transcript),
-        }
-        return encodable(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)) + "\n"
+        fields = document(transcript, rtfx, self.least_confidence)
+        return encodable(json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2)) + "\n"
+
+
+def document(transcript: Transcript, rtfx: float | None = None, least_confidence: float = 0.0) -> dict[str, Any]:
+    """The object that is written, by the fields that ``docs/cli.md`` describes."""
+    return {
+        "schema": SCHEMA,
+        "model": transcript.model,
+        "language": transcript.language,
+        "duration": rounded(transcript.duration),
+        "rtfx": rtfx if rtfx is not None and math.isfinite(rtfx) else None,
+        "text": transcript.text,
+        "segments": [_segment(segment, least_confidence) for segment in transcript.segments],
+        **account(transcript),
+    }
 
 
 def account(transcript: Transcript) -> dict[str, Any]:
@@ -60,14 +65,19 @@ def account(transcript: Transcript) -> dict[str, Any]:
 def read_json(text: str) -> Transcript:
     """The transcript that ``JsonWriter`` wrote. Raises InvalidTranscript on anything else."""
     try:
-        document = json.loads(text)
+        fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _invalid("it is not JSON") from error
-    if not isinstance(document, dict) or "schema" not in document:
+    return read_document(fields)
+
+
+def read_document(fields: object) -> Transcript:
+    """The same of an object that was JSON."""
+    if not isinstance(fields, dict) or "schema" not in fields:
         raise _invalid("it has no schema number")
-    if document["schema"] != SCHEMA or isinstance(document["schema"], bool):
-        raise _invalid(f"its schema is {document['schema']!r:.20} and not {SCHEMA}")
-    return _read_transcript(_Fields(document, ""))
+    if fields["schema"] != SCHEMA or isinstance(fields["schema"], bool):
+        raise _invalid(f"its schema is {fields['schema']!r:.20} and not {SCHEMA}")
+    return _read_transcript(_Fields(fields, ""))
 
 
 def _segment(segment: Segment, least_confidence: float) -> dict[str, Any]:
