@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parakeet_cli.cli import batch_run, eval_run
+from parakeet_cli.cli import eval_run, local_workplace
 from parakeet_cli.cli.main import main
 from parakeet_cli.settings import SAMPLE_RATE, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
@@ -41,6 +41,6 @@ def _seconds(variable: str) -> list[tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    for module in (batch_run, eval_run):
+    for module in (eval_run, local_workplace):
         setattr(module, "load_recognizer", load)  # noqa: B010 # the one seam that tests may fake
     main()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import FileMedia, media_name
-from parakeet_cli.transcription.pipeline import Recording
 
 __all__ = ["Collision", "place"]
 

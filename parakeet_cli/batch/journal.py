@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from parakeet_cli.batch.database import Database
-from parakeet_cli.settings import TranscriptionSettings
+from parakeet_cli.settings import DecodingSettings, TranscriptionSettings
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media, StdinMedia, UrlMedia
 
-__all__ = ["Findings", "Journal", "Key", "State", "key_of"]
+__all__ = ["Findings", "Journal", "Key", "State", "fingerprint", "key_of"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outputs (
@@ -66,12 +66,25 @@ class Key:
     value: str
 
 
-def key_of(media: Media, track: int | str | None, settings: TranscriptionSettings, model: str) -> Key | None:
-    """None for stdin, which cannot be recognised again. ``model`` identifies the checkpoint's content.
+def fingerprint(settings: TranscriptionSettings, checkpoint: str) -> str:
+    """Equal ones: equal recordings get equal transcripts. ``checkpoint`` identifies the content of its file.
 
     Batch size and verbosity do not change a transcript; device and engine are left out too, although ``--dtype auto``
     takes another format on another device: moving to another machine is no reason to do everything again.
     """
+    relevant = {
+        "activity": asdict(settings.activity),
+        "chunks": asdict(settings.chunks),
+        "coverage": asdict(settings.coverage),
+        "segments": asdict(settings.segments),
+        "dtype": settings.recognizer.dtype,
+        "checkpoint": checkpoint,
+    }
+    return _digest(relevant)
+
+
+def key_of(media: Media, track: int | str | None, decoding: DecodingSettings, maker: str) -> Key | None:
+    """None for stdin, which cannot be recognised again. ``maker`` is the fingerprint of who transcribes it, and how."""
     state: list[int] = []
     match media:
         case FileMedia(path=path):
@@ -83,18 +96,13 @@ def key_of(media: Media, track: int | str | None, settings: TranscriptionSetting
         case StdinMedia() | DescriptorMedia():
             return None
     relevant = {
-        "decoding": asdict(settings.decoding),
-        "activity": asdict(settings.activity),
-        "chunks": asdict(settings.chunks),
-        "coverage": asdict(settings.coverage),
-        "segments": asdict(settings.segments),
-        "dtype": settings.recognizer.dtype,
+        "decoding": asdict(decoding),
         "track": track,
-        "model": model,
+        "maker": maker,
         "source": source.hex(),
         "state": state,
     }
-    return Key(source, hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest())
+    return Key(source, _digest(relevant))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +207,7 @@ class Journal:
 
 def _columns(key: Key | None, complete: bool) -> tuple[bytes, str]:
     return (key.source, key.value if complete else "") if key else (b"", "")
+
+
+def _digest(fields: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -7,8 +7,8 @@ from pathlib import Path
 from parakeet_cli.batch.destinations import Collision, place
 from parakeet_cli.batch.journal import Findings, Journal, Key, State, key_of
 from parakeet_cli.errors import InputError, OutputExists, VanishedMedia
-from parakeet_cli.settings import OnCollision, TranscriptionSettings
-from parakeet_cli.transcription.pipeline import Recording
+from parakeet_cli.settings import DecodingSettings, OnCollision
+from parakeet_cli.transcription.events import Recording
 
 __all__ = ["Destination", "Plan", "Task", "make_plan", "not_ours"]
 
@@ -50,10 +50,13 @@ def make_plan(
     recordings: Sequence[Recording],
     destination: Destination,
     journal: Journal,
-    settings: TranscriptionSettings,
-    model: str,
+    decoding: DecodingSettings,
+    maker: str,
 ) -> Plan:
-    """Compare each recording with what the journal and the file system say of its outputs."""
+    """Compare each recording with what the journal and the file system say of its outputs.
+
+    ``maker`` identifies who transcribes, and how; where it changes, outputs are written again.
+    """
     plan = Plan()
     if destination.stdout:
         plan.tasks = [Task(recording, {}, None) for recording in recordings]
@@ -69,7 +72,7 @@ def make_plan(
         stem = stems[recording.number]
         outputs = {name: stem.with_name(stem.name + extension) for name, extension in extensions.items()}
         try:
-            key = key_of(recording.media, recording.track, settings, model)
+            key = key_of(recording.media, recording.track, decoding, maker)
             due = _due(outputs, key, journal, destination.overwrite)
         except FileNotFoundError:
             plan.failed.append((recording, VanishedMedia("The file is gone; nothing was read of it.")))

@@ -41,13 +41,17 @@ class RichReporter(PlainReporter):
     def loading(self, model: str) -> None:
         self._bars.update(self._batch, description=f"Loading {display(model)}")
 
+    def connected(self, server: str, model: str) -> None:
+        self._bars.update(self._batch, description=f"{display(model)} at {server}")
+
     def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
-        if number not in self._of:
-            self._of[number] = self._bars.add_task("", total=None, batch=False)
-        self._bars.update(self._of[number], description=f"Fetching {bytes_line(done, total)}: {display(name)}")
+        self._move(number, f"Fetching {bytes_line(done, total)}: {display(name)}")
+
+    def sending(self, number: int, name: str, done: int, total: int | None) -> None:
+        self._move(number, f"Sending {bytes_line(done, total)}: {display(name)}")
 
     def started(
-        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+        self, number: int, name: str, duration: float | None, tracks: int | None, track: int | None, resumed_at: float
     ) -> None:
         super().started(number, name, duration, tracks, track, resumed_at)
         self._forget(number)
@@ -84,6 +88,11 @@ class RichReporter(PlainReporter):
             total=self._totals.seconds,
             pace=pace,
         )
+
+    def _move(self, number: int, description: str) -> None:
+        if number not in self._of:
+            self._of[number] = self._bars.add_task("", total=None, batch=False)
+        self._bars.update(self._of[number], description=description)
 
     def _forget(self, number: int) -> None:
         if number in self._of:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,19 +15,15 @@ from parakeet_cli.batch.files import check_writable, remove_orphans
 from parakeet_cli.batch.journal import Journal
 from parakeet_cli.batch.plan import Destination, Plan, make_plan
 from parakeet_cli.batch.review import ReviewList
-from parakeet_cli.batch.savepoints import SavepointStore
 from parakeet_cli.cli.batch_session import Conduct, Session
 from parakeet_cli.cli.progress import Totals
-from parakeet_cli.cli.reporters import Reporter
-from parakeet_cli.cli.reporting import DownloadWatcher, forwarded_warnings, make_reporter
+from parakeet_cli.cli.reporting import forwarded_warnings, make_reporter
+from parakeet_cli.cli.workplace import Workplace
 from parakeet_cli.errors import InputError, RunActive
 from parakeet_cli.output.presets import PRESETS
 from parakeet_cli.output.writers import FORMATS, formats
-from parakeet_cli.settings import OnCollision, TranscriptionSettings
-from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
-from parakeet_cli.transcription.loading import load_recognizer
-from parakeet_cli.transcription.media.audio import Probed, examine, open_media
-from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
+from parakeet_cli.settings import OnCollision
+from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import (
     DescriptorMedia,
     FileMedia,
@@ -38,7 +33,8 @@ from parakeet_cli.transcription.media.inputs import (
     UrlMedia,
     find_media,
 )
-from parakeet_cli.transcription.pipeline import Recording, Transcriber
+from parakeet_cli.transcription.media.media_file import open_media
+from parakeet_cli.transcription.media.probe import Probed, examine
 from parakeet_cli.user_folders import state_folder
 
 __all__ = ["Manners", "run"]
@@ -69,12 +65,12 @@ class Manners:
     json_log: bool
 
 
-def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, manners: Manners) -> int:
+def run(inputs: Sequence[str], workplace: Workplace, manners: Manners) -> int:
     """Transcribe ``inputs``; returns the exit code. Raises ``EngineError`` where no input would succeed."""
     began = time.monotonic()
     rules = _named(PRESETS, manners.preset, "--preset")
     destination = _destination(inputs, manners)
-    find_ffmpeg()
+    workplace.check()
     if destination.folder:
         check_writable(destination.folder)
     recordings, left_out = _collect(inputs, manners)
@@ -85,13 +81,14 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
         len(recordings),
         quiet=manners.quiet,
         json_log=manners.json_log,
-        terminal_is_shared=settings.recognizer.verbose or (destination.stdout and sys.stdout.isatty()),
+        terminal_is_shared=workplace.is_talkative or (destination.stdout and sys.stdout.isatty()),
     )
     with forwarded_warnings(reporter), closing(reporter):
         if not recordings and not left_out:
             reporter.warning("There is nothing to transcribe: name a media file, or a folder that holds some.")
             return EXIT_NOTHING_TO_DO
-        checkpoint = find(model, watcher=DownloadWatcher(reporter, model)) if recordings else None
+        if recordings:
+            workplace.find(reporter)
         folder = state_folder()
         with suppress(OSError):  # the journal says what follows from that
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,7 +96,7 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
             journal = stack.enter_context(closing(Journal(folder / "journal.sqlite3")))
             claims = stack.enter_context(closing(Claims(folder / "claims")))
             look = f"{manners.preset} {manners.least_confidence:g}"
-            plan = _plan(recordings, destination, journal, settings, checkpoint, look)
+            plan = _plan(recordings, destination, journal, workplace, look)
             for collision in plan.collisions:
                 reporter.warning(
                     f"{len(collision.recordings)} inputs would write {collision.name.name}; "
@@ -108,8 +105,6 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
             _check_outputs(plan, destination)
             if not manners.shared:
                 _claim_all(plan, claims)
-            tasks = {task.recording.number: task for task in plan.tasks}
-            savepoints = stack.enter_context(closing(SavepointStore(folder / "savepoints.sqlite3", tasks)))
             review = ReviewList(manners.review, manners.least_confidence) if manners.review else None
             if review and plan.done:
                 reporter.warning(f"--review lists what is transcribed now, not the {len(plan.done)} done already.")
@@ -128,9 +123,7 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
                 totals=totals,
                 journal=journal,
                 claims=claims,
-                savepoints=savepoints,
                 review=review,
-                load=partial(_transcriber, checkpoint, settings, reporter, names, savepoints),
                 began=began,
             )
             for item in left_out:
@@ -139,9 +132,8 @@ def run(inputs: Sequence[str], model: str, settings: TranscriptionSettings, mann
                 session.leave_out(names[recording.number], error)
             for recording, findings in plan.done:
                 session.count_done(names[recording.number], findings)
-            if plan.tasks:
-                reporter.loading(model)
-            return session.run()
+            tasks = {task.recording.number: task for task in plan.tasks}
+            return session.run(workplace.begin(tasks, folder, reporter, names, stack) if tasks else None)
 
 
 def _destination(inputs: Sequence[str], manners: Manners) -> Destination:
@@ -202,17 +194,12 @@ def _probed(media: Media) -> Probed:
 
 
 def _plan(
-    recordings: Sequence[Recording],
-    destination: Destination,
-    journal: Journal,
-    settings: TranscriptionSettings,
-    checkpoint: Checkpoint | None,
-    look: str,
+    recordings: Sequence[Recording], destination: Destination, journal: Journal, workplace: Workplace, look: str
 ) -> Plan:
-    if checkpoint is None:
+    if not recordings:
         return Plan()
-    model = "" if destination.stdout else identity(checkpoint.path)
-    return make_plan(recordings, destination, journal, settings, f"{model} {look}")
+    maker = "" if destination.stdout else workplace.fingerprint()
+    return make_plan(recordings, destination, journal, workplace.decoding, f"{maker} {look}")
 
 
 def _check_outputs(plan: Plan, destination: Destination) -> None:
@@ -230,22 +217,6 @@ def _claim_all(plan: Plan, claims: Claims) -> None:
                     f"Another run (pid {claims.holder(path) or 'unknown'}) is writing {path}; "
                     "wait for it, or pass --shared to share the work with it."
                 )
-
-
-def _transcriber(
-    checkpoint: Checkpoint | None,
-    settings: TranscriptionSettings,
-    reporter: Reporter,
-    names: Mapping[int, str],
-    savepoints: SavepointStore,
-) -> Transcriber:
-    assert checkpoint is not None, "there are tasks, so there were recordings, so a checkpoint was found"
-    return Transcriber(
-        load_recognizer(checkpoint, settings.recognizer),
-        settings,
-        lambda number, done, total: reporter.fetching(number, names[number], done, total),
-        savepoints,
-    )
 
 
 def _sizes(recordings: Sequence[Recording]) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -11,23 +11,15 @@ from parakeet_cli.batch.journal import Findings, Journal
 from parakeet_cli.batch.plan import Plan, Task
 from parakeet_cli.batch.results import write_results
 from parakeet_cli.batch.review import ReviewList
-from parakeet_cli.batch.savepoints import SavepointStore
 from parakeet_cli.cli.progress import Summary, Totals, gaps_phrase
 from parakeet_cli.cli.reporters import Reporter, finished_facts
 from parakeet_cli.cli.signals import interruptible
+from parakeet_cli.cli.workplace import Work
 from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcription.ahead import Ahead
+from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, StdinMedia, UrlMedia
-from parakeet_cli.transcription.pipeline import (
-    Event,
-    Failed,
-    Finished,
-    Progress,
-    Recording,
-    Started,
-    Transcriber,
-)
 
 __all__ = ["Conduct", "Session"]
 
@@ -53,7 +45,7 @@ class Conduct:
 
 @dataclass(slots=True)
 class Session:
-    """Runs the tasks of a plan. ``load`` makes the Transcriber, in the thread that will use it."""
+    """Runs the tasks of a plan."""
 
     plan: Plan
     conduct: Conduct
@@ -62,9 +54,7 @@ class Session:
     totals: Totals
     journal: Journal
     claims: Claims
-    savepoints: SavepointStore
     review: ReviewList | None
-    load: Callable[[], Transcriber]
     began: float
     """``time.monotonic()`` when the command started to work."""
     summary: Summary = field(default_factory=Summary)
@@ -72,13 +62,16 @@ class Session:
     _taken_elsewhere: list[int] = field(default_factory=list)
     _unprinted: dict[int, str] = field(default_factory=dict)
 
-    def run(self) -> int:
-        """Transcribe every task; returns the exit code. An ``EngineError`` is raised after what is done is kept."""
+    def run(self, work: Work | None) -> int:
+        """Transcribe every task; returns the exit code. An ``EngineError`` is raised after what is done is kept.
+
+        ``work`` is used from a thread of its own; it is None where there are no tasks.
+        """
         self._tasks = {task.recording.number: task for task in self.plan.tasks}
         signal_code = None
         try:
-            if self._tasks and not self._gives_up():
-                signal_code = self._transcribe()
+            if work and not self._gives_up():
+                signal_code = self._transcribe(work)
         except _StdoutClosed:
             signal_code = EXIT_BROKEN_PIPE
         finally:
@@ -108,12 +101,12 @@ class Session:
         gaps = f", with {gaps_phrase(findings.gaps, findings.gap_seconds)}" if findings.gaps else ""
         self.reporter.skipped(name, f"done already with the same input, model and settings{gaps}")
 
-    def _transcribe(self) -> int | None:
+    def _transcribe(self, work: Work) -> int | None:
         """Returns the exit code that a signal asks for, if one came."""
-        events = Ahead(self._events(), size=_EVENTS_AHEAD)
+        events = Ahead(work.transcribe(self._recordings()), size=_EVENTS_AHEAD)
         with interruptible(events.stop) as interruption, closing(events):
             for event in events:
-                self._handle(event)
+                self._handle(event, work)
                 if self._gives_up():
                     break
             return interruption.exit_code
@@ -123,9 +116,6 @@ class Session:
             self.reporter.warning(f"Stopped after {self.summary.failed} failed.")
             return True
         return False
-
-    def _events(self) -> Iterator[Event]:
-        yield from self.load().transcribe(self._recordings())
 
     def _recordings(self) -> Iterator[Recording]:
         """The tasks' recordings as the decoder comes to them; in a shared batch those that nobody else has taken."""
@@ -149,7 +139,7 @@ class Session:
             self.claims.release(path)
         return False
 
-    def _handle(self, event: Event) -> None:
+    def _handle(self, event: Event, work: Work) -> None:
         number = event.recording
         name = self.names[number]
         match event:
@@ -162,7 +152,8 @@ class Session:
                 self.totals.heard[number] = seconds
                 self.reporter.progress(number, seconds)
             case Finished():
-                self._keep(event, name)
+                if self._keep(event, name):
+                    work.forget(number)
             case Failed(error=error):
                 self._fail(number, name, error)
 
@@ -176,7 +167,8 @@ class Session:
             self.reporter.failed(number, name, error.code, str(error))
         self._print_in_order(number, "")
 
-    def _keep(self, event: Finished, name: str) -> None:
+    def _keep(self, event: Finished, name: str) -> bool:
+        """Whether its results are where they should be."""
         transcript = event.transcript
         facts = finished_facts(event)
         rtfx = facts["rtfx"]
@@ -191,8 +183,7 @@ class Session:
                 write_results(task, transcript, rtfx, self.conduct.writers, self.journal)
             except OutputExists as error:
                 self._fail(event.recording, name, error)
-                return
-        self.savepoints.drop(event.recording)
+                return False
         self.totals.ended(event.recording, transcript.duration)
         self.summary.done += 1
         self.summary.audio_seconds += transcript.duration
@@ -203,6 +194,7 @@ class Session:
         self.summary.add_gaps(name, len(transcript.gaps), gap_seconds, first)
         facts["outputs"] = [str(path) for path in task.outputs.values()]
         self.reporter.finished(event.recording, name, facts)
+        return True
 
     def _print_in_order(self, number: int, text: str) -> None:
         """Results on stdout keep the order of the inputs, whichever is ready first."""

@@ -17,7 +17,6 @@ from parakeet_cli import __version__
 from parakeet_cli.display import display
 from parakeet_cli.errors import FfmpegMissing, ModelError
 from parakeet_cli.transcription.checkpoints import Places, identity, on_disk
-from parakeet_cli.transcription.checkpoints.preflight import inspect
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 
 __all__ = ["doctor"]
@@ -111,6 +110,8 @@ def _disk() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
+    from parakeet_cli.transcription.checkpoints.preflight import inspect
+
     checkpoints = on_disk()
     for checkpoint in checkpoints:
         try:

@@ -15,7 +15,7 @@ from rich.table import Table
 from parakeet_cli.display import display
 from parakeet_cli.errors import ModelNotFound, OutputUnwritable
 from parakeet_cli.transcription import checkpoints
-from parakeet_cli.transcription.checkpoints import Checkpoint, Places, downloads, preflight
+from parakeet_cli.transcription.checkpoints import Checkpoint, Places, downloads
 from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model
 from parakeet_cli.transcription.checkpoints.conversions import conversions
 
@@ -138,8 +138,10 @@ def verify(
 
       parakeet models verify ./mine.nemo
     """
+    from parakeet_cli.transcription.checkpoints.preflight import inspect
+
     found = _located(name)
-    preflight.inspect(found.path, trust=trust_model, allow_legacy=allow_legacy)
+    inspect(found.path, trust=trust_model, allow_legacy=allow_legacy)
     sha256, agrees_with = checkpoints.verify(found)
     note = f"as in {agrees_with}" if agrees_with else "nothing to compare it with"
     typer.echo(f"OK: {found.path}, sha256 {sha256}, {note}")

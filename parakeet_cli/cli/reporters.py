@@ -14,7 +14,7 @@ from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, gaps_p
 from parakeet_cli.display import display
 from parakeet_cli.errors import EngineError
 from parakeet_cli.transcript import Partial
-from parakeet_cli.transcription.pipeline import Finished
+from parakeet_cli.transcription.events import Finished
 
 __all__ = ["EventLog", "PlainReporter", "Reporter", "download_line", "finished_facts", "tell"]
 
@@ -26,9 +26,11 @@ class Reporter(Protocol):
 
     def downloading(self, model: str, done: int, total: int) -> None: ...
     def loading(self, model: str) -> None: ...
+    def connected(self, server: str, model: str) -> None: ...
     def fetching(self, number: int, name: str, done: int, total: int | None) -> None: ...
+    def sending(self, number: int, name: str, done: int, total: int | None) -> None: ...
     def started(
-        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+        self, number: int, name: str, duration: float | None, tracks: int | None, track: int | None, resumed_at: float
     ) -> None: ...
     def progress(self, number: int, seconds: float) -> None: ...
     def finished(self, number: int, name: str, facts: Mapping[str, Any]) -> None: ...
@@ -59,17 +61,20 @@ class PlainReporter:
     def loading(self, model: str) -> None:
         self._say(f"Loading {display(model)} …")
 
+    def connected(self, server: str, model: str) -> None:
+        self._say(f"{display(model)} at {server} transcribes …")
+
     def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now - self._last >= self.interval:
-            self._last = now
-            self._say(f"{display(name)}: {bytes_line(done, total)} fetched")
+        self._moves(name, done, total, "fetched")
+
+    def sending(self, number: int, name: str, done: int, total: int | None) -> None:
+        self._moves(name, done, total, "sent")
 
     def started(
-        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+        self, number: int, name: str, duration: float | None, tracks: int | None, track: int | None, resumed_at: float
     ) -> None:
         self._began = self._began or time.monotonic()
-        if tracks > 1:
+        if tracks and tracks > 1:
             self._say(f"{display(name)}: {tracks} tracks, using #{track}")
         if resumed_at:
             self._say(f"{display(name)}: going on at {position(resumed_at)}, where an earlier run stopped")
@@ -105,6 +110,12 @@ class PlainReporter:
     def close(self) -> None:
         return
 
+    def _moves(self, name: str, done: int, total: int | None, how: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= self.interval:
+            self._last = now
+            self._say(f"{display(name)}: {bytes_line(done, total)} {how}")
+
     def _say(self, line: str) -> None:
         if not self._quiet:
             self._write(line)
@@ -130,14 +141,17 @@ class EventLog:
     def loading(self, model: str) -> None:
         self._event("loading", model=model)
 
+    def connected(self, server: str, model: str) -> None:
+        self._event("connected", server=server, model=model)
+
     def fetching(self, number: int, name: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now - self._last.get(number, 0.0) >= self.interval:
-            self._last[number] = now
-            self._event("fetching", number=number, input=name, bytes=done, total=total)
+        self._moves("fetching", number, name, done, total)
+
+    def sending(self, number: int, name: str, done: int, total: int | None) -> None:
+        self._moves("sending", number, name, done, total)
 
     def started(
-        self, number: int, name: str, duration: float | None, tracks: int, track: int, resumed_at: float
+        self, number: int, name: str, duration: float | None, tracks: int | None, track: int | None, resumed_at: float
     ) -> None:
         facts = {"duration": duration, "tracks": tracks, "track": track, "resumed_at": resumed_at}
         self._event("started", number=number, input=name, **facts)
@@ -181,6 +195,12 @@ class EventLog:
     def ended_by(self, error: EngineError) -> None:
         """The last event of a run that could not go on."""
         self._event("error", code=error.code, message=str(error), exit_code=error.exit_code)
+
+    def _moves(self, kind: str, number: int, name: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last.get(number, 0.0) >= self.interval:
+            self._last[number] = now
+            self._event(kind, number=number, input=name, bytes=done, total=total)
 
     def _event(self, kind: str, **facts: Any) -> None:
         text = json.dumps({"event": kind, **facts})  # ASCII only, so that no name can break a line or a reader

@@ -4,13 +4,14 @@ from functools import partial
 
 import typer
 
+from parakeet_cli.batch.journal import fingerprint
 from parakeet_cli.cli.models import DownloadBar
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.server.logs import set_up_logs
 from parakeet_cli.server.origins import is_loopback
 from parakeet_cli.server.run import running_server
 from parakeet_cli.settings import ServerSettings, TranscriptionSettings
-from parakeet_cli.transcription.checkpoints import find
+from parakeet_cli.transcription.checkpoints import find, identity
 from parakeet_cli.transcription.engine.process import EngineProcess
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 
@@ -34,6 +35,10 @@ def run(settings: ServerSettings, model: str, transcription: TranscriptionSettin
         checkpoint = find(model, watcher=bar)
     set_up_logs(as_json=as_json)
     start_engine = partial(EngineProcess, checkpoint=checkpoint, settings=transcription, lifecycle=settings.lifecycle)
-    with running_server(settings, checkpoint, start_engine) as server, interruptible(server.end, server.abandon):
+    maker = fingerprint(transcription, identity(checkpoint.path))
+    with (
+        running_server(settings, checkpoint, maker, start_engine) as server,
+        interruptible(server.end, server.abandon),
+    ):
         server.serve()
     return 0

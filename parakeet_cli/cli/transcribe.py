@@ -55,6 +55,7 @@ def transcribe(
       parakeet transcribe film.mkv --track jpn --start 1:00 --end 5:30
     """
     from parakeet_cli.cli.batch_run import Manners, run
+    from parakeet_cli.cli.local_workplace import LocalWorkplace
     from parakeet_cli.cli.reporters import EventLog
 
     decoding = DecodingSettings(
@@ -84,7 +85,7 @@ def transcribe(
         json_log=log_format is options.LogStyle.JSON,
     )
     try:
-        raise typer.Exit(run(inputs, recognition.model, settings, manners))
+        raise typer.Exit(run(inputs, LocalWorkplace(recognition.model, settings), manners))
     except EngineError as error:
         if not manners.json_log:
             raise

@@ -198,7 +198,15 @@ SCHEMAS: Mapping[str, Schema] = {
         {"model": STRING, "language": STRING, "response_format": one_of(Format)},
         about="The fields of the form, and the file in base64.",
     ),
-    "Model": _object({"id": STRING, "object": {"const": "model"}, "created": INTEGER, "owned_by": STRING}),
+    "Model": _object(
+        {
+            "id": STRING,
+            "object": {"const": "model"},
+            "created": INTEGER,
+            "owned_by": STRING,
+            "fingerprint": _about(STRING, "While it is the same, equal recordings get equal transcripts."),
+        }
+    ),
     "ModelList": _object({"object": {"const": "list"}, "data": array(ref("Model"))}),
     "Job": _object(
         {

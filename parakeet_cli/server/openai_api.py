@@ -84,8 +84,15 @@ def model(name: str) -> Response:
 
 
 def _model(name: str) -> dict[str, object]:
-    """``created`` is when this server started: what is listed is what runs now."""
-    return {"id": name, "object": "model", "created": services().started, "owned_by": "parakeet"}
+    """``created`` is when this server started: what is listed is what runs now. ``fingerprint`` is ours."""
+    here = services()
+    return {
+        "id": name,
+        "object": "model",
+        "created": here.started,
+        "owned_by": "parakeet",
+        "fingerprint": here.fingerprint,
+    }
 
 
 def _respond(work: Work, order: Order, held: ExitStack) -> Response:

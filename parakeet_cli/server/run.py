@@ -42,8 +42,12 @@ _MOST_DESCRIPTORS = 1 << 16
 
 
 @contextmanager
-def running_server(settings: ServerSettings, checkpoint: Checkpoint, start_engine: StartEngine) -> "Iterator[Server]":
+def running_server(
+    settings: ServerSettings, checkpoint: Checkpoint, fingerprint: str, start_engine: StartEngine
+) -> "Iterator[Server]":
     """A server that listens, and answers once ``Server.serve`` is called; at the end nothing of it is left.
+
+    ``fingerprint`` is what clients are told of checkpoint and settings.
 
     Raises ``AddressUnavailable`` where it cannot listen, and what making the spool raises.
     """
@@ -51,7 +55,7 @@ def running_server(settings: ServerSettings, checkpoint: Checkpoint, start_engin
         _take_descriptors()
         with (
             closing(Desk(start_engine, settings.lifecycle)) as desk,
-            closing(Server(settings, checkpoint, desk, listener, folder)) as server,
+            closing(Server(settings, checkpoint, fingerprint, desk, listener, folder)) as server,
         ):
             yield server
 
@@ -61,6 +65,7 @@ class Server:
         self,
         settings: ServerSettings,
         checkpoint: Checkpoint,
+        fingerprint: str,
         desk: Desk,
         listener: socket.socket,
         folder: Path,
@@ -78,6 +83,7 @@ class Server:
             writers=formats(PRESETS["default"], ReviewSettings().least_confidence),
             model=checkpoint.name,
             language=checkpoint.language,
+            fingerprint=fingerprint,
             started=int(time.time()),
             metrics=metrics,
             jobs=jobs,

@@ -22,13 +22,17 @@ EXTENSION = "parakeet"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``model`` is the checkpoint's name, ``language`` its ISO 639-1 code if it knows only one."""
+    """``model`` is the checkpoint's name, ``language`` its ISO 639-1 code if it knows only one.
+
+    ``fingerprint`` is that of ``batch.journal``: it changes with the checkpoint's content and the settings.
+    """
 
     settings: ServerSettings
     desk: Desk
     writers: Mapping[str, Writer]
     model: str
     language: str | None
+    fingerprint: str
     started: int
     """Unix seconds."""
     metrics: "Metrics"

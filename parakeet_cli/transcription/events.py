@@ -28,12 +28,15 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The media is open. ``duration``: the seconds that will be decoded, as far as the container tells."""
+    """The media is open. ``duration``: the seconds that will be decoded, as far as the container tells.
+
+    ``tracks`` and ``track`` are None where a server has opened it, which does not say.
+    """
 
     recording: int
     duration: float | None
-    tracks: int
-    track: int
+    tracks: int | None
+    track: int | None
     """1-based."""
     resumed_at: float = 0.0
     """Seconds that an earlier run has recognized."""

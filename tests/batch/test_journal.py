@@ -1,11 +1,13 @@
 """Which outputs count as ours."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from parakeet_cli.batch.files import write_atomically
-from parakeet_cli.batch.journal import Findings, Journal, Key, State
+from parakeet_cli.batch.journal import Findings, Journal, Key, State, fingerprint
+from parakeet_cli.settings import BatchSettings, ChunkSettings, Dtype, RecognizerSettings, TranscriptionSettings
 
 KEY = Key(b"talk.wav", "settings")
 
@@ -52,3 +54,15 @@ def test_gaps_of_what_is_done_are_remembered_also_after_a_kill(journal: Journal,
     assert journal.findings([output], KEY) == Findings(2, 7.5)
     assert journal.findings([output], Key(b"talk.wav", "others")) == Findings()
     assert journal.findings([tmp_path / "other.srt"], KEY) == Findings()
+
+
+def test_a_fingerprint_changes_with_what_changes_a_transcript_and_with_nothing_else() -> None:
+    usual = TranscriptionSettings()
+    same = replace(usual, recognizer=RecognizerSettings(device="cuda", verbose=True), batch=BatchSettings(batch_size=7))
+    others = (
+        replace(usual, chunks=ChunkSettings(20.0)),
+        replace(usual, recognizer=RecognizerSettings(dtype=Dtype.FP16)),
+    )
+    assert fingerprint(same, "abc") == fingerprint(usual, "abc")
+    made = [fingerprint(usual, "abc"), fingerprint(usual, "abd"), *(fingerprint(each, "abc") for each in others)]
+    assert len(set(made)) == 4

@@ -23,6 +23,7 @@ def services_for(settings: ServerSettings) -> Services:
         writers=formats(PRESETS["default"], ReviewSettings().least_confidence),
         model="beeps",
         language="en",
+        fingerprint="beeps with the usual settings",
         started=int(time.time()),
         metrics=metrics,
     )

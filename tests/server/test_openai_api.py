@@ -137,6 +137,7 @@ def test_the_models_are_ours_and_the_names_for_it(client: FlaskClient) -> None:
     assert made["object"] == "list"
     assert {"beeps", "whisper-1", "gpt-transcribe"} <= {model["id"] for model in made["data"]}
     assert all(isinstance(model["created"], int) for model in made["data"])
+    assert {model["fingerprint"] for model in made["data"]} == {"beeps with the usual settings"}
     assert client.get("/v1/models/whisper-1").get_json()["object"] == "model"
 
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import imageio_ffmpeg
-
 from parakeet_cli.display import display
 from parakeet_cli.errors import FfmpegMissing
 from parakeet_cli.user_folders import temporary_folder
@@ -124,6 +122,8 @@ def _absolute(name: str) -> str:
 
 
 def _bundled() -> str:
+    import imageio_ffmpeg  # noqa: PLC0415 # where it is not needed it only costs time
+
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
