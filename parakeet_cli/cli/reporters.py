@@ -208,9 +208,10 @@ class EventLog:
 
 
 def tell(line: str) -> None:
-    """Nobody may be listening any more (``2>&1 | head``); the work goes on."""
+    """Whole, although several threads tell. Nobody may be listening any more (``2>&1 | head``); the work goes on."""
     with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 # this is the place that talks
+        sys.stderr.write(f"{line}\n")  # print would write the line's end by itself
+        sys.stderr.flush()
 
 
 def finished_facts(event: Finished) -> dict[str, Any]:
