@@ -33,6 +33,8 @@
         │   └── DiskFull
         ├── DeviceUnavailable    the asked device is not here
         ├── AddressUnavailable   the server cannot listen there
+        ├── ServerUnreachable    the server that was to do the work does not answer
+        ├── ServerRefused        it answers, and does not do it for us: a wrong key, or it is another program
         ├── EngineFailed         out of memory, or a card failed
         └── Overloaded           a server has no room for more, or is about to stop; later it may
 
@@ -179,6 +181,16 @@ class DeviceUnavailable(EngineError, RuntimeError):
 class AddressUnavailable(EngineError, OSError):
     code = "address_unavailable"
     exit_code = 9
+
+
+class ServerUnreachable(EngineError, ConnectionError):
+    code = "server_unreachable"
+    exit_code = 10
+
+
+class ServerRefused(EngineError, PermissionError):
+    code = "server_refused"
+    exit_code = 10
 
 
 class EngineFailed(EngineError, RuntimeError):

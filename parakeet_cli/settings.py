@@ -254,3 +254,22 @@ class ServerSettings:
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     uploads: UploadSettings = field(default_factory=UploadSettings)
     front: FrontSettings = field(default_factory=FrontSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """Read by ``remote``. Seconds."""
+
+    at_once: int = 6
+    """Recordings on their way at one time: a server has four places, and two more may be sent meanwhile."""
+    patience_seconds: float = 600.0
+    """How long a server that is gone, or has no room, is asked again."""
+    longest_pause: float = 15.0
+    """Between two of these attempts."""
+    connect_seconds: float = 10.0
+    silent_seconds: float = 60.0
+    """A connection in which nothing moves is given up; who follows a job hears something every ten seconds."""
+    answer_seconds: float = 900.0
+    """For the answer to a recording: the server copies it once, and looks into it."""
+    farewell_seconds: float = 10.0
+    """At the end, for jobs that are not wanted any more to be deleted."""
