@@ -1,12 +1,17 @@
 """``parakeet transcribe``: its options become settings. The work is in ``batch_run``."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from parakeet_cli.cli import options
+from parakeet_cli.cli import options, server_options
 from parakeet_cli.cli.model_options import Recognition, takes_recognition
 from parakeet_cli.cli.parsing import parse_time, parse_track
 from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import DecodingSettings, OnCollision, ReviewSettings
+
+if TYPE_CHECKING:  # for --help to be quick
+    from parakeet_cli.cli.workplace import Workplace
 
 __all__ = ["transcribe"]
 
@@ -15,6 +20,7 @@ _REVIEW = ReviewSettings()
 
 @takes_recognition
 def transcribe(
+    context: typer.Context,
     inputs: options.Inputs,
     formats: options.Formats = "srt",
     output: options.Output = None,
@@ -27,6 +33,8 @@ def transcribe(
     end: options.End = None,
     max_duration: options.MaxDuration = None,
     require_audio: options.RequireAudio = False,
+    server: server_options.Server = None,
+    server_key: server_options.ServerKey = None,
     *,
     recognition: Recognition,
     overwrite: options.Overwrite = False,
@@ -53,9 +61,10 @@ def transcribe(
       parakeet transcribe @list.txt "clips/*.m4a" https://host/ep1.mp3
 
       parakeet transcribe film.mkv --track jpn --start 1:00 --end 5:30
+
+      parakeet transcribe lectures/ -r --server http://gpu.lan:5092
     """
     from parakeet_cli.cli.batch_run import Manners, run
-    from parakeet_cli.cli.local_workplace import LocalWorkplace
     from parakeet_cli.cli.reporters import EventLog
 
     decoding = DecodingSettings(
@@ -64,9 +73,10 @@ def transcribe(
         end=parse_time(end, "--end"),
         max_duration=parse_time(max_duration, "--max-duration"),
     )
-    settings = recognition.settings(decoding, verbose=verbose)
-    if settings.decoding.end is not None and settings.decoding.end <= settings.decoding.start:
-        raise typer.BadParameter("--end must lie after --start.")
+    if server is None:
+        workplace = _here(context, recognition, decoding, verbose=verbose)
+    else:
+        workplace = _there(context, recognition, server, server_key)
     manners = Manners(
         formats=formats,
         output=output,
@@ -85,9 +95,31 @@ def transcribe(
         json_log=log_format is options.LogStyle.JSON,
     )
     try:
-        raise typer.Exit(run(inputs, LocalWorkplace(recognition.model, settings), manners))
+        raise typer.Exit(run(inputs, workplace, manners))
     except EngineError as error:
         if not manners.json_log:
             raise
         EventLog().ended_by(error)
         raise typer.Exit(error.exit_code) from error
+
+
+def _here(
+    context: typer.Context, recognition: Recognition, decoding: DecodingSettings, *, verbose: bool
+) -> "Workplace":
+    from parakeet_cli.cli.local_workplace import LocalWorkplace
+
+    if server_options.is_given(context, "server_key", also_by_variable=False):
+        raise typer.BadParameter("it opens a server; name that with --server.", param_hint="--server-key")
+    settings = recognition.settings(decoding, verbose=verbose)
+    if decoding.end is not None and decoding.end <= decoding.start:
+        raise typer.BadParameter("--end must lie after --start.")
+    return LocalWorkplace(recognition.model, settings)
+
+
+def _there(context: typer.Context, recognition: Recognition, server: str, key: str | None) -> "Workplace":
+    from parakeet_cli.cli.remote_workplace import RemoteWorkplace
+
+    server_options.refuse_local(context)
+    server_options.check_key(key)
+    model = recognition.model if server_options.is_given(context, "model") else None
+    return RemoteWorkplace(server_options.parse_server(server), key, model)
