@@ -130,11 +130,15 @@ class Client:
         connection.endheaders()
         if body is None:
             return
-        with suppress(BrokenPipeError, ConnectionResetError):  # there may be an answer that says why
-            for block in body.blocks():
-                if self._is_answered(connection.sock):
-                    return
+        for block in body.blocks():
+            if self._is_answered(connection.sock):
+                return
+            try:
                 connection.send(block)
+            except TimeoutError:
+                raise
+            except OSError:  # there may be an answer that says why
+                return
 
     def _is_answered(self, sock: socket.socket) -> bool:
         """Whether an answer is there before the body is sent, which is a refusal; TLS has messages of its own."""
@@ -162,7 +166,7 @@ def _reason(error: Exception) -> str:
         return "it does not answer"
     if isinstance(error, socket.gaierror):
         return "there is no such host"
-    if isinstance(error, OSError) and error.errno:
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):  # its numbers are its own
         return display(os.strerror(error.errno))
     return "the connection broke"
 

@@ -40,6 +40,9 @@ _LONGEST_WAIT = 60
 _PASSING = frozenset({408, 409, 429, 500, 502, 503, 504, 507})
 """Statuses after which the same may succeed later; 409: the same upload is still being taken."""
 
+_SENTENCES = {413: "It is larger than the server, or a proxy before it, takes; send its sound alone."}
+"""Where the answer has none."""
+
 _CODES: Mapping[str, type[ParakeetError]] = {
     "empty_file": EmptyMedia,
     "no_audio_stream": NoAudioStream,
@@ -67,7 +70,7 @@ class Refusal(Exception):
 
     def __init__(self, status: int, fields: Mapping[str, Any], retry_after: float | None = None) -> None:
         message = fields.get("message")
-        super().__init__(message if isinstance(message, str) else f"it answers {status}")
+        super().__init__(message if isinstance(message, str) else _SENTENCES.get(status, f"it answers {status}"))
         self.status = status
         self.fields = fields
         self.retry_after = retry_after

@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import ssl
+import subprocess
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -22,6 +25,7 @@ from parakeet_cli.settings import RemoteSettings
 from parakeet_cli.transcription.events import Event, Failed, Finished, Recording
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.media.media_file import open_media
+from tests.conftest import skip_for_want_of
 from tests.server.transcripts import TALK
 
 QUICK = RemoteSettings(at_once=1, patience_seconds=0.5, longest_pause=0.1, silent_seconds=5.0)
@@ -45,7 +49,9 @@ class Answers:
 
 
 @contextmanager
-def answering(answers: Answers) -> Iterator[str]:
+def answering(answers: Answers, certificate: Path | None = None) -> Iterator[str]:
+    """The address; with ``certificate``, which holds its key too, of https."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -65,8 +71,12 @@ def answering(answers: Answers) -> Iterator[str]:
             return
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if certificate else 'http'}://localhost:{server.server_address[1]}"
         server.shutdown()
 
 
@@ -146,6 +156,23 @@ def test_a_server_without_room_is_not_asked_for_ever(transcribed: Callable[[Answ
 def test_another_program_is_told_from_ours(body: bytes) -> None:
     with answering(Answers(GET_models=[(200, body)])) as url, pytest.raises(ServerRefused, match="no parakeet serve"):
         look_up(Jobs(Client(read_address(url), None, QUICK), QUICK), None)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = tmp_path / "localhost.pem"
+    if not (openssl := shutil.which("openssl")):
+        skip_for_want_of("openssl")
+    for_localhost = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *for_localhost]
+    subprocess.run([*made, "-keyout", certificate, "-out", tmp_path / "c.pem"], check=True, capture_output=True)
+    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "c.pem").read_bytes())
+    answers = Answers(GET_models=[(200, {"data": [{"id": "demo", "fingerprint": "abc"}]})])
+    with answering(answers, certificate) as url:
+        with pytest.raises(ServerRefused, match=r"certificate .* does not hold"):
+            look_up(Jobs(Client(read_address(url), "a-key", QUICK), QUICK), None)
+        assert answers.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "c.pem"))
+        assert look_up(Jobs(Client(read_address(url), "a-key", QUICK), QUICK), None).model == "demo"
 
 
 def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
