@@ -54,7 +54,7 @@ def refuse_local(context: typer.Context) -> None:
         if is_given(context, name, also_by_variable=name in _TRANSCRIPT):
             raise typer.BadParameter(
                 f"the server transcribes whole recordings with settings of its own; leave {_spelled(context, name)} "
-                "out, or leave --server out to transcribe here.",
+                f"out, or {_spelled(context, 'server')} to transcribe here.",
                 param_hint="--server",
             )
 

@@ -64,7 +64,10 @@ class Jobs:
         if not isinstance(own, str) or not isinstance(names[0].get("fingerprint"), str):
             raise self._stranger()
         if model is not None and not self._knows(model):
-            raise ModelNotFound(f"{self.server} serves {display(own)}, not {model}; leave --model out to use it.")
+            raise ModelNotFound(
+                f"{self.server} serves {display(own)}, not {display(model)}; "
+                "leave --model and PARAKEET_MODEL out to use it."
+            )
         return Served(own, names[0]["fingerprint"])
 
     def create(self, upload: Upload, key: str, interruption: Interruption) -> JobState:

@@ -152,7 +152,7 @@ def test_another_model_than_the_one_served_is_refused(parakeet: Command, server:
     done = parakeet("transcribe", "talk.wav", "-m", "v3", "--server", server.url)
     assert (done.returncode, done.stderr) == (
         5,
-        f"parakeet: {server.url} serves demo, not v3; leave --model out to use it.\n",
+        f"parakeet: {server.url} serves demo, not v3; leave --model and PARAKEET_MODEL out to use it.\n",
     )
 
 
