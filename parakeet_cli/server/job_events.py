@@ -18,7 +18,7 @@ from parakeet_cli.server.streaming import DONE, KEEP_ALIVE, error_event, event
 __all__ = ["JobEvents", "job_object"]
 
 _SHORTEST_BETWEEN = 0.25
-"""Seconds from one look at the job to the next."""
+"""Seconds from one look at the job to the next; its end is told at once."""
 _LONGEST_BETWEEN = 1.0
 """So long may it take until a queued job's new place is told, or a client that left is noticed."""
 
@@ -86,7 +86,7 @@ class JobEvents:
     def _pause(self, view: JobView) -> None:
         earliest = time.monotonic() + _SHORTEST_BETWEEN
         self._runner.wait(self._id, view.version, _LONGEST_BETWEEN)
-        self._runner.draining.wait(max(0.0, earliest - time.monotonic()))
+        self._runner.wait_for_end(self._id, max(0.0, earliest - time.monotonic()))
 
     def _news(self, before: JobView, view: JobView) -> Iterator[bytes]:
         news = []

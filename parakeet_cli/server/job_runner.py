@@ -135,9 +135,14 @@ class JobRunner:
         if work is None:
             self.draining.wait(seconds)
         elif work.view.state.is_final:  # it is being written down
-            self.draining.wait(min(seconds, _WRITING_SECONDS))
+            work.is_kept.wait(min(seconds, _WRITING_SECONDS))
         else:
             work.wait(after, seconds)
+
+    def wait_for_end(self, job_id: str, seconds: float) -> None:
+        """Of what is recognized, for ``seconds`` at most; returns at once for a job that is not under way."""
+        if work := self._works.get(job_name(job_id)):
+            work.wait_for_end(seconds)
 
     def transcript(self, job_id: str) -> Transcript | None:
         """Once finished."""
@@ -209,6 +214,7 @@ class JobRunner:
             work = self._works.pop(name, None)
             if work:
                 self._names.pop(work.number, None)
+                work.is_kept.set()
             return work
 
     def _hear(self, work: Work) -> None:

@@ -70,6 +70,8 @@ class Work:
         self.submitted = time.monotonic()
         self.crashes = 0
         """Of the engine, while it worked on this."""
+        self.is_kept = threading.Event()
+        """Set once what came of a job is written down."""
         self.savepoint = savepoint
         """Whole: where an engine goes on that gets this next; frozen, and replaced as a whole."""
         self._cancel = cancel
@@ -92,6 +94,11 @@ class Work:
         with self._changed:
             self._changed.wait_for(lambda: self._view.version > after, timeout)
             return self._view
+
+    def wait_for_end(self, timeout: float) -> None:
+        """For ``timeout`` seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._view.state.is_final, timeout)
 
     def cancel(self) -> None:
         """Give it up within one batch, if it is not over; returns at once, a moment before the work is over."""

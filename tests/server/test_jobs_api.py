@@ -115,6 +115,23 @@ def test_events_begin_with_the_job_and_their_texts_make_the_whole(server: JobSer
     assert told[-1] == ("", "[DONE]")
 
 
+def test_the_end_of_a_short_job_is_told_at_once(server: JobServer, tmp_path: Path) -> None:
+    talk = sound("one", tmp_path)
+    seconds = []
+    for _ in range(5):  # on a busy machine some take long
+        server.gate.shut()
+        job_id = server.make(talk)
+        server.until(job_id, "in_progress")
+        stream = iter(server.client.get(f"/v1/jobs/{job_id}/events", buffered=False).response)
+        next(stream)
+        time.sleep(0.3)  # until its sound is decoded
+        began = time.monotonic()
+        server.gate.open()
+        assert events(b"".join(stream))[-2][1]["status"] == "completed"  # type: ignore[arg-type]
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.2  # looks at a job that goes on are further apart
+
+
 def test_events_of_a_finished_job_are_the_job_and_the_end(server: JobServer, tmp_path: Path) -> None:
     job_id = server.make(sound("one two", tmp_path))
     server.until(job_id, "completed")
