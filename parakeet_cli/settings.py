@@ -12,12 +12,16 @@ SHORTEST_AUDIO = 0.08
 
 
 class Dtype(StrEnum):
-    """Number format of the encoder's weights; AUTO is fp16 on CUDA, bf16 on a CPU that computes it, else fp32."""
+    """Number format of the encoder's weights; AUTO is fp16 on CUDA, bf16 on a CPU that computes it, else fp32.
+
+    INT8 is for CPUs, and changes a word here and there.
+    """
 
     AUTO = "auto"
     FP16 = "fp16"
     BF16 = "bf16"
     FP32 = "fp32"
+    INT8 = "int8"
 
 
 class EngineChoice(StrEnum):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from parakeet_cli.errors import ModelUnsupported
-from parakeet_cli.settings import EngineChoice, RecognizerSettings
+from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def _modules(
         try:
             return fastconformer.load_modules(checkpoint, settings, device, dtype)
         except ModelUnsupported:
-            if settings.engine is EngineChoice.TORCH:
+            if settings.engine is EngineChoice.TORCH or settings.dtype is Dtype.INT8:
                 raise
+    if settings.dtype is Dtype.INT8:
+        raise ModelUnsupported("NeMo does not compute in int8; use --engine torch, or another --dtype.")
     return nemo.load_modules(checkpoint, settings, device)

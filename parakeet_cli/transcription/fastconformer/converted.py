@@ -27,9 +27,9 @@ _ABOUT = "parakeet"
 """The key of the metadata."""
 
 
-def place(checkpoint: Path, dtype: torch.dtype) -> Path:
-    """Where the conversion of a checkpoint lies, or would."""
-    return conversion(identity(checkpoint), str(dtype).removeprefix("torch."))
+def place(checkpoint: Path, dtype: torch.dtype, *, is_int8: bool) -> Path:
+    """Where the conversion of a checkpoint lies, or would; ``dtype`` is that of what is not in int8."""
+    return conversion(identity(checkpoint), "int8_" * is_int8 + str(dtype).removeprefix("torch."))
 
 
 def read(path: Path) -> tuple[Architecture, dict[str, Tensor], tuple[str, ...]] | None:

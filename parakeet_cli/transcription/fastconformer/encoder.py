@@ -5,6 +5,7 @@ into the convolution before it, and the halves of the feed-forward steps into th
 everywhere, which is how the convolutions by channel are quick on a CPU (``docs/performance.md``).
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -26,12 +27,12 @@ _MOST_KEPT = 512
 class Encoder(nn.Module):
     """Subsampling by convolutions, and Conformer layers with attention over the whole chunk."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, linear: type[nn.Module] = nn.Linear) -> None:
         super().__init__()
         self._width = architecture.width
         self._scale = architecture.scale
         self.subsampling = _Subsampling(architecture)
-        self.layers = nn.ModuleList(_Layer(architecture) for _ in range(architecture.layers))
+        self.layers = nn.ModuleList(_Layer(architecture, linear) for _ in range(architecture.layers))
         self._kept: list[Tensor] = []
         """Of ``_positions``, for the longest chunk so far."""
 
@@ -69,7 +70,8 @@ class Encoder(nn.Module):
 
 
 def _in_fp32(module: nn.Module, *inputs: Tensor | None) -> Any:
-    weights = {name: weight.float() for name, weight in module.named_parameters()}
+    own = itertools.chain(module.named_parameters(), module.named_buffers())
+    weights = {name: weight.float() for name, weight in own}
     return torch.func.functional_call(module, weights, inputs)
 
 
@@ -117,17 +119,17 @@ def _silenced(planes: Tensor, counts: Tensor) -> Tensor:
 class _Layer(nn.Module):
     """Half a feed-forward step, attention, convolution, half a feed-forward step (arXiv:2005.08100)."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, linear: type[nn.Module]) -> None:
         super().__init__()
         width = architecture.width
         self.before_first = nn.LayerNorm(width)
-        self.first = _FeedForward(architecture)
+        self.first = _FeedForward(architecture, linear)
         self.before_attention = nn.LayerNorm(width)
-        self.attention = _Attention(architecture)
+        self.attention = _Attention(architecture, linear)
         self.before_convolution = nn.LayerNorm(width)
-        self.convolution = _Convolution(architecture)
+        self.convolution = _Convolution(architecture, linear)
         self.before_second = nn.LayerNorm(width)
-        self.second = _FeedForward(architecture)
+        self.second = _FeedForward(architecture, linear)
         self.after = nn.LayerNorm(width)
 
     def forward(self, frames: Tensor, positions: Tensor, padded: Tensor | None) -> Tensor:
@@ -141,10 +143,10 @@ class _Layer(nn.Module):
 class _FeedForward(nn.Module):
     """Half of it: the factor stands in the second matrix."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, linear: type[nn.Module]) -> None:
         super().__init__()
-        self.up = nn.Linear(architecture.width, architecture.feed_forward, architecture.has_bias)
-        self.down = nn.Linear(architecture.feed_forward, architecture.width, architecture.has_bias)
+        self.up = linear(architecture.width, architecture.feed_forward, architecture.has_bias)
+        self.down = linear(architecture.feed_forward, architecture.width, architecture.has_bias)
 
     def forward(self, frames: Tensor) -> Tensor:
         return self.down(functional.silu(self.up(frames), inplace=True))  # type: ignore[no-any-return]
@@ -153,15 +155,15 @@ class _FeedForward(nn.Module):
 class _Attention(nn.Module):
     """Every frame looks at every other, by content and by distance (arXiv:1901.02860, section 3.3)."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, linear: type[nn.Module]) -> None:
         super().__init__()
         width, heads = architecture.width, architecture.heads
         self._heads = heads
-        self.inputs = nn.Linear(width, 3 * width, architecture.has_bias)
+        self.inputs = linear(width, 3 * width, architecture.has_bias)
         self.distance = nn.Linear(width, width, bias=False)
         self.content_bias = nn.Parameter(torch.empty(heads, 1, width // heads))
         self.distance_bias = nn.Parameter(torch.empty(heads, 1, width // heads))
-        self.out = nn.Linear(width, width, architecture.has_bias)
+        self.out = linear(width, width, architecture.has_bias)
 
     def positions(self, distances: Tensor) -> Tensor:
         """[distances, width] as sines and cosines become [distances, heads, width of a head], in their own format."""
@@ -194,13 +196,13 @@ def _shifted(scores: Tensor) -> Tensor:
 class _Convolution(nn.Module):
     """A gated mixing of channels, a convolution over time in each channel, and a mixing again."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, linear: type[nn.Module]) -> None:
         super().__init__()
         width = architecture.width
-        self.gated = nn.Linear(width, 2 * width, architecture.has_bias)
+        self.gated = linear(width, 2 * width, architecture.has_bias)
         reach = (0, architecture.kernel // 2)
         self.over_time = nn.Conv2d(width, width, (1, architecture.kernel), padding=reach, groups=width)
-        self.mixing = nn.Linear(width, width, architecture.has_bias)
+        self.mixing = linear(width, width, architecture.has_bias)
 
     def forward(self, frames: Tensor, padded: Tensor | None) -> Tensor:
         frames = functional.glu(self.gated(frames), dim=-1)

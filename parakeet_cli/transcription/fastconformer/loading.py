@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from parakeet_cli.errors import ModelCorrupt
-from parakeet_cli.settings import RecognizerSettings
+from parakeet_cli.errors import DeviceUnavailable, ModelCorrupt
+from parakeet_cli.settings import Dtype, RecognizerSettings
 from parakeet_cli.transcription.checkpoints.preflight import NemoArchive, extract, inspect
 from parakeet_cli.transcription.fastconformer import converted
 from parakeet_cli.transcription.fastconformer.architecture import Architecture, describe
 from parakeet_cli.transcription.fastconformer.network import Network
+from parakeet_cli.transcription.fastconformer.quantized import Int8Linear, is_available, quantize
 from parakeet_cli.transcription.fastconformer.weights import prepare
 from parakeet_cli.transcription.pytorch.archive import damaged, read_weights
 from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
@@ -27,19 +28,25 @@ _Contents = tuple[Architecture, dict[str, Tensor], tuple[str, ...]]
 
 def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: torch.dtype) -> Modules:
     """As ``load_modules`` of the package."""
+    is_int8 = settings.dtype is Dtype.INT8
+    if is_int8 and not is_available():
+        raise DeviceUnavailable("This torch multiplies no int8; use --dtype auto.")
     size = path.stat().st_size if path.exists() else 0  # inspect tells what is wrong with one that is gone
-    conversion = converted.place(path, dtype) if size > _WORTH_CONVERTING else None
+    conversion = converted.place(path, dtype, is_int8=is_int8) if size > _WORTH_CONVERTING else None
     contents = converted.read(conversion) if conversion else None
     if contents is None:
-        contents = _read(inspect(path, trust=settings.trust_model, allow_legacy=settings.allow_legacy), dtype)
+        contents = _read(inspect(path, trust=settings.trust_model, allow_legacy=settings.allow_legacy), dtype, is_int8)
         if conversion:
             converted.write(conversion, *contents)
             contents = converted.read(conversion) or contents
     architecture, weights, pieces = contents
     with torch.device("meta"):
-        network = Network(architecture)
+        network = Network(architecture, Int8Linear if is_int8 else nn.Linear)
     network.load_state_dict(weights, strict=True, assign=True)
     network.eval().to(device)
+    for module in network.modules():
+        if isinstance(module, Int8Linear):
+            module.pack()
     return Modules(
         features=network.features,
         encoder=network.encoder,
@@ -51,12 +58,13 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
     )
 
 
-def _read(archive: NemoArchive, dtype: torch.dtype) -> _Contents:
+def _read(archive: NemoArchive, dtype: torch.dtype, is_int8: bool) -> _Contents:
     architecture = describe(archive.config)
     try:
         weights = prepare(read_weights(archive), architecture)
         with torch.device("meta"):
-            Network(architecture).load_state_dict(weights, strict=True, assign=True)
+            network = Network(architecture)
+        network.load_state_dict(weights, strict=True, assign=True)
     except (KeyError, RuntimeError) as error:
         if ran_out_of_memory(error):
             raise
@@ -64,6 +72,10 @@ def _read(archive: NemoArchive, dtype: torch.dtype) -> _Contents:
     weights = {
         name: value.to(dtype) if name.startswith("encoder.") else value.float() for name, value in weights.items()
     }
+    if is_int8:
+        matrices = (name for name, module in network.encoder.layers.named_modules() if isinstance(module, nn.Linear))
+        names = frozenset(f"encoder.layers.{name}" for name in matrices if not name.endswith("attention.distance"))
+        weights = quantize(weights, names)
     return architecture, weights, _pieces(archive, architecture.tokenizer)
 
 

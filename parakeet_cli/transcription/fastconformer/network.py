@@ -11,8 +11,9 @@ __all__ = ["Network"]
 
 
 class Network(nn.Module):
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, linear: type[nn.Module] = nn.Linear) -> None:
+        """``linear`` is what multiplies in the encoder's layers, made as ``nn.Linear`` is."""
         super().__init__()
         self.features = LogMel(architecture)
-        self.encoder = Encoder(architecture)
+        self.encoder = Encoder(architecture, linear)
         self.transducer = Transducer(architecture)

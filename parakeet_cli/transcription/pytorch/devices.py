@@ -11,7 +11,14 @@ import torch
 from parakeet_cli.errors import DeviceUnavailable
 from parakeet_cli.settings import Dtype
 
-__all__ = ["TorchReport", "choose_device", "choose_dtype", "report", "unsupported_architecture"]
+__all__ = [
+    "TorchReport",
+    "choose_device",
+    "choose_dtype",
+    "cpu_multiplies_int8_exactly",
+    "report",
+    "unsupported_architecture",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,8 +68,13 @@ def _auto_device(problem: str | None) -> torch.device:
 
 
 def choose_dtype(wanted: Dtype, device: torch.device) -> torch.dtype:
-    """The encoder's number format: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32."""
-    if wanted is not Dtype.AUTO:
+    """The encoder's number format: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32.
+
+    For int8 it is that of all but the matrices. Raises ``DeviceUnavailable`` where a card is to compute in int8.
+    """
+    if wanted is Dtype.INT8 and device.type == "cuda":
+        raise DeviceUnavailable("int8 is computed on the CPU only; use --dtype fp16 on a card, or --device cpu.")
+    if wanted in _DTYPES:
         return _DTYPES[wanted]
     if device.type == "cuda":
         return torch.float16
@@ -116,12 +128,19 @@ def unsupported_architecture(card: str, capability: tuple[int, int], built_for: 
 
 def _cpu_has_native_bf16() -> bool:
     """avx512_bf16, amx_bf16 or Arm's bf16 instructions; elsewhere bf16 is emulated and slower than fp32."""
+    return bool(_cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def cpu_multiplies_int8_exactly() -> bool:
+    """Whether sums of products of 8 bits are kept in 32; older processors cut sums of two off at 16."""
+    return bool(_cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
+
+
+def _cpu_flags() -> set[str]:
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        return set(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split())
     except OSError:
-        return False
-    words = set(flags.split())
-    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+        return set()
 
 
 def report() -> TorchReport:

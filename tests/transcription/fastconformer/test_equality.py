@@ -3,19 +3,22 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from benchmarks.replica import Shape, build
-from parakeet_cli.errors import ModelNotFound
+from parakeet_cli.errors import DeviceUnavailable, ModelNotFound, ModelUnsupported
 from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.conversions import conversions
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
+from parakeet_cli.transcription.fastconformer.quantized import Int8Linear, quantize
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 from parakeet_cli.transcription.recognizer import Frames, Row
@@ -101,17 +104,65 @@ def test_bf16_is_as_near_to_fp32_as_nemos(minute: Samples) -> None:
     assert mine < 1.5 * reference
 
 
+def test_int8_is_near_to_fp32_and_nearer_where_it_is_to_be_exact(minute: Samples) -> None:
+    chunks = chunks_of(minute, [20, 9, 3.3])
+    settings = RecognizerSettings(device="cpu", engine=EngineChoice.TORCH)
+    exact = load_recognizer(find("demo"), replace(settings, dtype=Dtype.FP32)).encode(chunks)
+    quantized = load_recognizer(find("demo"), replace(settings, dtype=Dtype.INT8))
+    quick, careful = (
+        sum(float((a.encoded - b.encoded).square().sum()) for (a,), (b,) in zip(found, exact, strict=True))
+        / sum(float(b.encoded.square().sum()) for (b,) in exact)
+        for found in (quantized.encode(chunks), quantized.encode(chunks, exactly=True))
+    )
+    assert careful < 0.5 * quick
+    assert 1e-8 < quick < 0.03**2
+
+
+def test_a_frame_in_int8_does_not_depend_on_its_batch() -> None:
+    torch.manual_seed(0)
+    layer = quantized_layer(torch.randn(96, 64), torch.randn(96))
+    loud, quiet = 100 * torch.randn(2, 5, 64), torch.randn(1, 5, 64)
+    assert torch.equal(layer(torch.cat((loud, quiet)))[2:], layer(quiet))
+    assert torch.equal(layer(torch.zeros(1, 1, 64))[0, 0], cast(torch.Tensor, layer.bias))
+
+
+def test_int8_cuts_no_sum_off() -> None:
+    """The largest weights and inputs of one sign: processors without VNNI add two products in 16 bits."""
+    layer = quantized_layer(torch.full((16, 512), 3.0), None)
+    for sign in (1.0, -1.0):
+        assert layer(torch.full((4, 512), sign * 7.0)) == pytest.approx(sign * 3 * 7 * 512, rel=1e-5)
+
+
+def quantized_layer(weight: torch.Tensor, bias: torch.Tensor | None) -> Int8Linear:
+    layer = Int8Linear(weight.shape[1], weight.shape[0], bias is not None)
+    weights = {"it.weight": weight} | ({} if bias is None else {"it.bias": bias})
+    prepared = quantize(weights, frozenset(["it"]))
+    layer.load_state_dict({name.removeprefix("it."): value for name, value in prepared.items()}, assign=True)
+    layer.pack()
+    return layer
+
+
+def test_int8_is_for_our_network_on_a_cpu(minute: Samples) -> None:
+    from parakeet_cli.transcription.pytorch.devices import choose_dtype
+
+    with pytest.raises(ModelUnsupported, match="--engine torch"):
+        load_recognizer(find("demo"), RecognizerSettings(device="cpu", dtype=Dtype.INT8, engine=EngineChoice.NEMO))
+    with pytest.raises(DeviceUnavailable, match="--dtype fp16"):
+        choose_dtype(Dtype.INT8, torch.device("cuda", 0))
+
+
+@pytest.mark.parametrize("dtype", [Dtype.BF16, Dtype.INT8])
 def test_a_large_checkpoint_is_converted_once_and_says_the_same(
-    small_replica: Checkpoint, minute: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: Dtype, small_replica: Checkpoint, minute: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARAKEET_CACHE_DIR", str(tmp_path))
     chunks = chunks_of(minute, [9, 3])
-    before = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    before = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=dtype))
     monkeypatch.setattr("parakeet_cli.transcription.fastconformer.loading._WORTH_CONVERTING", 1000)
-    load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=dtype))
     (conversion,) = conversions()
     monkeypatch.setattr("tarfile.open", None)  # the archive is read no more
-    after = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=Dtype.BF16))
+    after = load_recognizer(small_replica, RecognizerSettings(device="cpu", dtype=dtype))
     for (mine,), (reference,) in zip(after.encode(chunks), before.encode(chunks), strict=True):
         assert np.array_equal(mine.encoded, reference.encoded)
     assert conversion.stat().st_size < small_replica.path.stat().st_size
