@@ -20,15 +20,15 @@ import torch
 from nemo.collections.asr.models import EncDecRNNTBPEModel
 from omegaconf import OmegaConf, open_dict
 
-from parakeet_cli.settings import SAMPLE_RATE
+from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 
 __all__ = ["Shape", "build"]
 
 _PIECES = 1024
 _CONTRAST = 20.0
 """By which the last weights grow."""
-_BLANK_SHARE = 0.75
-_NOISE_SECONDS = 10
+_BLANK_SHARE = 0.4
+_SPEECH_SECONDS = 20
 _NEVER = 1000.0
 _DURATIONS = [0, 1, 2, 3, 4]
 _VALIDATION = {"sample_rate": 16000, "batch_size": 1, "shuffle": False, "use_start_end_token": False}
@@ -69,15 +69,19 @@ def build(path: Path, shape: Shape | None = None) -> int:
 
 @torch.inference_mode()
 def _make_talk(model: Any) -> None:
-    """Have blank win at three frames of four of noise, and the others differ: else all frames say one thing."""
+    """Have about three tokens a second in speech, as English has, and unlike ones: else all frames say one thing.
+
+    No token may last for no time: where that is likely, one calls forth the next.
+    """
     model.joint.joint_net[-1].weight.mul_(_CONTRAST)
-    noise = torch.randn(1, _NOISE_SECONDS * SAMPLE_RATE) * torch.linspace(0.001, 0.5, _NOISE_SECONDS * SAMPLE_RATE)
-    features, lengths = model.preprocessor(input_signal=noise, length=torch.tensor([noise.shape[1]]))
+    speech = torch.from_numpy(make_recording(_SPEECH_SECONDS, 0, load_clips(DEFAULT_FOLDER), style="mixed").samples)
+    features, lengths = model.preprocessor(input_signal=speech[None], length=torch.tensor([len(speech)]))
     frames, _ = model.encoder(audio_signal=features, length=lengths)
     predicted, *_ = model.decoder.predict(None, None, add_sos=False, batch_size=1)
     scores = model.joint.joint(frames.transpose(1, 2), predicted)[0, :, 0, : _PIECES + 1]
     lead = scores[:, :_PIECES].max(dim=1).values - scores[:, _PIECES]
     model.joint.joint_net[-1].bias[0] -= _NEVER  # a flood of unknown tokens is decoded again
+    model.joint.joint_net[-1].bias[_PIECES + 1] -= _NEVER  # the duration 0
     model.joint.joint_net[-1].bias[_PIECES] += torch.quantile(lead, _BLANK_SHARE)
 
 
