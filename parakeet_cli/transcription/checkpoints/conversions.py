@@ -7,7 +7,7 @@ from parakeet_cli.user_folders import cache_folder
 
 __all__ = ["conversion", "conversions"]
 
-_FORM = 2
+_FORM = 3
 """Of the files; another one is made anew."""
 
 

@@ -14,18 +14,21 @@ __all__ = ["Prediction"]
 
 
 class Prediction(nn.Module):
-    """``tokens`` has a row a token, [4 × width]; the gates stand in torch's order: input, forget, cell, output."""
+    """``tokens`` has a row a token, [4 × width]; the gates stand in torch's order: input, forget, cell, output.
+
+    It is no ``nn.Embedding``, whose random numbers, also on the meta device, make torch import its compiler.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width, layers = architecture.prediction, architecture.prediction_layers
-        self.tokens = nn.Embedding(architecture.pieces + 1, 4 * width)
+        self.tokens = nn.Parameter(torch.empty(architecture.pieces + 1, 4 * width))
         self.first = nn.Linear(width, 4 * width, bias=False)
         self.others = nn.ModuleList(nn.Linear(2 * width, 4 * width) for _ in range(layers - 1))
 
     def forward(self, tokens: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """One token a row, [rows], and the state before it, [layers, rows, width] each; the state after it."""
-        gates = self.tokens(tokens) + self.first(hidden[0])
+        gates = self.tokens[tokens] + self.first(hidden[0])
         hiddens: list[Tensor] = []
         cells: list[Tensor] = []
         for layer, before in enumerate(cell):

@@ -126,7 +126,7 @@ def _prediction(state: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     biases = [lstm["bias_ih", layer].double() + lstm["bias_hh", layer].double() for layer in range(layers)]
     tokens = state["decoder.prediction.embed.weight"].double() @ lstm["weight_ih", 0].double().T + biases[0]
     prepared = {
-        "transducer.prediction.tokens.weight": tokens.float(),
+        "transducer.prediction.tokens": tokens.float(),
         "transducer.prediction.first.weight": lstm["weight_hh", 0],
     }
     for layer in range(1, layers):

@@ -192,12 +192,17 @@ def test_a_cache_that_cannot_be_written_keeps_nobody_from_working(
     assert load_recognizer(small_replica, RecognizerSettings(device="cpu")).model == "small"
 
 
-def test_loading_imports_nothing_of_nemo() -> None:
+def test_a_run_imports_neither_nemo_nor_the_compiler_of_torch() -> None:
     program = (
-        "import sys; from parakeet_cli.transcription.checkpoints import find;"
+        "import sys, numpy; from parakeet_cli.transcription.checkpoints import find;"
         "from parakeet_cli.transcription.loading import load_recognizer; from parakeet_cli.settings import *;"
-        "load_recognizer(find('demo'), RecognizerSettings(device='cpu'));"
-        "print(sorted({'nemo', 'lightning', 'transformers'} & set(sys.modules)))"
+        "from parakeet_cli.transcription.chunking import Chunk, Span;"
+        "from parakeet_cli.transcription.recognizer import Row;"
+        "model = load_recognizer(find('demo'), RecognizerSettings(device='cpu'));"
+        "sound = numpy.random.default_rng(0).standard_normal(32_000, numpy.float32);"
+        "(frames,) = model.encode([Chunk(sound, Span(0, 0, 32_000, 32_000), 0)]);"
+        "model.decode([Row(frames, None)]);"
+        "print(sorted({'nemo', 'lightning', 'transformers', 'torch._dynamo', 'sympy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
