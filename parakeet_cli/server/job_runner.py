@@ -205,17 +205,17 @@ class JobRunner:
         self._sizes[job.name] = job.size
 
     def _drop(self, name: str) -> Work | None:
-        with self._lock:
-            self._begun.discard(name)
-            self._suspects.discard(name)
-            self._sizes.pop(name, None)
-            self._unwritten.pop(name, None)
-            self._savepoints.forget(name)
-            work = self._works.pop(name, None)
-            if work:
-                self._names.pop(work.number, None)
-                work.is_kept.set()
-            return work
+        """Under the lock."""
+        self._begun.discard(name)
+        self._suspects.discard(name)
+        self._sizes.pop(name, None)
+        self._unwritten.pop(name, None)
+        self._savepoints.forget(name)
+        work = self._works.pop(name, None)
+        if work:
+            self._names.pop(work.number, None)
+            work.is_kept.set()
+        return work
 
     def _hear(self, work: Work) -> None:
         """Any end may let a job begin. The desk calls this under its lock, so it must not take ours."""
@@ -244,7 +244,9 @@ class JobRunner:
 
     def _do_rounds(self) -> None:
         for name, work in list(self._unwritten.items()):
-            self._settle(name, work)
+            with self._lock:
+                if self._works.get(name) is work:  # else removed, and perhaps made anew under the same id
+                    self._settle(name, work)
         with self._lock:
             for name, work in self._works.items():
                 if name not in self._begun and work.view.state is State.RUNNING:
@@ -257,26 +259,21 @@ class JobRunner:
             self._next_sweep = time.monotonic() + self._sweep_seconds()
 
     def _settle(self, name: str, work: Work) -> None:
+        """Under the lock: nobody may remove the job meanwhile, and make another under its name."""
         view = work.view
         job = self._store.get(name)
-        if job is None:  # removed, or lost with a damaged database
+        if job is None:  # lost with a damaged database
             self._folder.remove(name)
         elif view.transcript is not None:
             self._endings.finish(job, view.transcript)
         elif view.state is State.FAILED and not isinstance(view.error, Overloaded):
             self._endings.fail(job, view.error or EngineFailed("The recognition failed."))
         else:  # the desk closes
-            self._put_back(job)
+            self._store.put_back(name)
+            self._drop(name)
+            self._backlog[name], self._sizes[name] = job, job.size
             return
         self._drop(name)
-
-    def _put_back(self, job: Job) -> None:
-        with self._lock:
-            if job.name in self._works:
-                self._store.put_back(job.name)
-                self._drop(job.name)
-                self._backlog[job.name] = job
-                self._sizes[job.name] = job.size
 
     def _advance(self) -> None:
         """Submit of the backlog what the desk takes; of jobs that may begin only once more, one at a time."""

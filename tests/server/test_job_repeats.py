@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
+from parakeet_cli.server.desk import Desk
 from parakeet_cli.server.job_repeats import JobRepeats
+from parakeet_cli.server.job_runner import JobRunner
 from parakeet_cli.server.job_store import JobStore
 from parakeet_cli.settings import LifecycleSettings, ServerSettings
+from tests.engines import eventually
+from tests.server.job_process import ORDER
 from tests.server.job_server import JobServer, job_server, sound
+from tests.server.puppets import Puppeteer
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 SETTINGS = ServerSettings(lifecycle=LifecycleSettings(concurrency=1))
@@ -144,3 +149,28 @@ def test_a_key_that_is_none_is_refused(server: JobServer, tmp_path: Path, key: s
 def test_what_failed_before_it_was_a_job_may_be_sent_again(server: JobServer, tmp_path: Path) -> None:
     assert server.post(b"no sound" * 100, headers=KEY).status_code == 400
     _id(server.post(sound("one", tmp_path), headers=KEY), 202)
+
+
+def test_a_job_made_anew_under_its_key_gets_nothing_of_the_one_that_was_deleted(tmp_path: Path) -> None:
+    """Although that was just being written down."""
+    puppets = Puppeteer()
+    desk = Desk(puppets, LifecycleSettings())
+    runner = JobRunner(tmp_path / "jobs", desk, ServerSettings())
+    runner.start()
+    recording = tmp_path / "talk.wav"
+    recording.write_bytes(sound("one", tmp_path))
+
+    def make() -> str:
+        with runner.repeats.claim("key", "", b"request") as claim, recording.open("rb") as file:
+            return runner.submit(file.fileno(), "talk.wav", ORDER, "", None, claim)
+
+    job_id = make()
+    puppets.given(0).finishes(0, "one " * 30_000)  # so many take a while
+    time.sleep(0.1)
+    runner.remove(job_id)
+    assert make() == job_id
+    puppets.given(1).finishes(1, "two")
+    eventually(lambda: runner.transcript(job_id))
+    assert runner.transcript(job_id).text == "two"  # type: ignore[union-attr]
+    runner.close()
+    desk.close()
