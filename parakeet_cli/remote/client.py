@@ -172,5 +172,5 @@ def _reason(error: Exception) -> str:
 
 
 def _shut(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):  # that of TLS's sockets would first have them go on without it
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

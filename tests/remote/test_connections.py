@@ -24,6 +24,7 @@ from parakeet_cli.remote.upload import Upload
 from parakeet_cli.settings import RemoteSettings
 from parakeet_cli.transcription.events import Event, Failed, Finished, Recording
 from parakeet_cli.transcription.media.inputs import FileMedia
+from parakeet_cli.transcription.media.interruption import Interruption
 from parakeet_cli.transcription.media.media_file import open_media
 from tests.conftest import skip_for_want_of
 from tests.server.transcripts import TALK
@@ -158,21 +159,44 @@ def test_another_program_is_told_from_ours(body: bytes) -> None:
         look_up(Jobs(Client(read_address(url), None, QUICK), QUICK), None)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate = tmp_path / "localhost.pem"
+@pytest.fixture
+def key_and_certificate(tmp_path: Path) -> Path:
+    """A file with both, for localhost; the certificate alone is in ``c.pem`` beside it."""
+    both = tmp_path / "localhost.pem"
     if not (openssl := shutil.which("openssl")):
         skip_for_want_of("openssl")
     for_localhost = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
     made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *for_localhost]
-    subprocess.run([*made, "-keyout", certificate, "-out", tmp_path / "c.pem"], check=True, capture_output=True)
-    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "c.pem").read_bytes())
+    subprocess.run([*made, "-keyout", both, "-out", tmp_path / "c.pem"], check=True, capture_output=True)
+    both.write_bytes(both.read_bytes() + (tmp_path / "c.pem").read_bytes())
+    return both
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    key_and_certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers = Answers(GET_models=[(200, {"data": [{"id": "demo", "fingerprint": "abc"}]})])
-    with answering(answers, certificate) as url:
+    with answering(answers, key_and_certificate) as url:
         with pytest.raises(ServerRefused, match=r"certificate .* does not hold"):
             look_up(Jobs(Client(read_address(url), "a-key", QUICK), QUICK), None)
         assert answers.asked == []
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "c.pem"))
         assert look_up(Jobs(Client(read_address(url), "a-key", QUICK), QUICK), None).model == "demo"
+
+
+def test_an_interruption_does_not_take_tls_from_who_still_sends(
+    key_and_certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "c.pem"))
+    interruption = Interruption()
+    with answering(Answers(GET_models=[(200, {})]), key_and_certificate) as url:
+        client = Client(read_address(url), "a-key", QUICK)
+        with client.exchange("GET", "/v1/models", interruption) as response:
+            connection = response.fp.raw._sock  # type: ignore[attr-defined]
+            interruption.interrupt()
+            assert connection.version() is not None
+            with pytest.raises(ssl.SSLError):
+                connection.sendall(b"of a recording")
 
 
 def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
@@ -211,6 +235,7 @@ def test_a_file_that_changes_while_it_is_sent_is_not_sent_whole(tmp_path: Path) 
         ("http://gpu.lan:5092/v1/", "http://gpu.lan:5092"),
         ("https://gpu.lan/speech/v1", "https://gpu.lan/speech"),
         ("http://[::1]:5092/", "http://[::1]:5092"),
+        ("http://gpu.lan:0", "http://gpu.lan:0"),
     ],
 )
 def test_an_address_is_read_with_and_without_v1(text: str, address: str) -> None:
