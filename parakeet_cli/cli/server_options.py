@@ -78,5 +78,6 @@ def _spelled(context: typer.Context, name: str) -> str:
     """As the user has set it: by an option or by a variable."""
     option = next(parameter for parameter in context.command.params if parameter.name == name)
     if is_given(context, name, also_by_variable=False):
-        return str(option.opts[0])
+        is_negated = context.params[name] is False and option.secondary_opts
+        return str((option.secondary_opts if is_negated else option.opts)[0])
     return str(option.envvar)

@@ -43,7 +43,7 @@ def read_address(text: str) -> Address:
     path = parts.path.rstrip("/").removesuffix("/v1")
     if not (path + host).isascii() or any(sign <= " " for sign in path + host):
         raise ValueError(_example("it has signs that no address has"))
-    return Address(parts.scheme, host, port or _PORTS[parts.scheme], path)
+    return Address(parts.scheme, host, _PORTS[parts.scheme] if port is None else port, path)
 
 
 def _example(what: str) -> str:

@@ -160,7 +160,8 @@ def test_another_model_than_the_one_served_is_refused(parakeet: Command, server:
     ("options", "environment", "named"),
     [
         (["--device", "cpu"], {}, "--device"),
-        (["--no-audit"], {}, "--audit"),
+        (["--no-audit"], {}, "--no-audit"),
+        (["--audit"], {}, "leave --audit out"),
         (["--track", "2"], {}, "--track"),
         (["--start", "0"], {}, "--start"),
         ([], {"PARAKEET_SKIP_SILENCE": "never"}, "PARAKEET_SKIP_SILENCE"),
