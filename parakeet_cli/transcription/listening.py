@@ -1,6 +1,6 @@
 """One recording becomes its chunks: opened, decoded, judged, levelled, divided and cut, in a generator."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,14 +9,14 @@ from parakeet_cli.errors import InputError
 from parakeet_cli.settings import DecodingSettings, TranscriptionSettings, Vad
 from parakeet_cli.transcript import Partial
 from parakeet_cli.transcription.activity import EnergyDetector, SileroDetector
-from parakeet_cli.transcription.chunking import Chunk, split
+from parakeet_cli.transcription.chunking import Chunk, Samples, split
 from parakeet_cli.transcription.events import Failed, Recording, Started
 from parakeet_cli.transcription.levelling import level
 from parakeet_cli.transcription.media.audio import choose_track, decode, examine, open_media
 from parakeet_cli.transcription.media.interruption import Interruption
 from parakeet_cli.transcription.stretches import Skipped, divide
 
-__all__ = ["Decoded", "Listened", "Listener", "OnDownload", "Opened", "Silence"]
+__all__ = ["Decoded", "Listened", "Listener", "OnDownload", "Opened", "Silence", "to_chunks"]
 
 OnDownload = Callable[[int, int, int | None], None]
 """Told a recording's number, the bytes received, and of how many."""
@@ -79,13 +79,19 @@ class Listener:
             decoding = decode(file, info, track, settings)
             started = Started(recording.number, decoding.expected_seconds, len(info.tracks), track.index + 1)
             yield Opened(recording.number, started, settings.start)
-            heard = level(EnergyDetector().listen(decoding))
-            if self._settings.activity.vad is Vad.SILERO:
-                heard = SileroDetector().judge(heard)  # after the levelling: very quiet speech is none to it
-            sounds = divide(heard, self._settings.activity, self._frame)
-            for item in split(sounds, recording.number, self._settings.chunks, self._frame):
+            for item in to_chunks(decoding, recording.number, self._settings, self._frame):
                 yield Silence(recording.number, item) if isinstance(item, Skipped) else item
             yield Decoded(recording.number, decoding.seconds, decoding.partial)
+
+
+def to_chunks(
+    blocks: Iterable[Samples], recording: int, settings: TranscriptionSettings, frame_samples: int
+) -> Iterator[Chunk | Skipped]:
+    """What is decoded becomes the chunks of one recording, and what is skipped between them."""
+    heard = level(EnergyDetector().listen(blocks))
+    if settings.activity.vad is Vad.SILERO:
+        heard = SileroDetector().judge(heard)  # after the levelling: very quiet speech is none to it
+    return split(divide(heard, settings.activity, frame_samples), recording, settings.chunks, frame_samples)
 
 
 def _decoding_of(recording: Recording, settings: DecodingSettings) -> DecodingSettings:

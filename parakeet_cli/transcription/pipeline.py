@@ -94,9 +94,10 @@ class Transcriber:
         self._settings = settings
         self._listener = Listener(settings, recognizer.frame_samples, on_download)
         window = settings.chunks.chunk_seconds + 2 * settings.chunks.context_seconds
-        self._batch_size = settings.batch.batch_size or recognizer.chunks_a_batch(window)
-        self._recognition = Recognition(recognizer, self._batch_size)
-        self._chunks_ahead = max(1, min(2 * self._batch_size, int(_SECONDS_AHEAD / window)))
+        self.batch_size = settings.batch.batch_size or recognizer.chunks_a_batch(window)
+        """Chunks that are encoded together at most."""
+        self._recognition = Recognition(recognizer, self.batch_size)
+        self._chunks_ahead = max(1, min(2 * self.batch_size, int(_SECONDS_AHEAD / window)))
         self._cancelled: set[int] = set()
         self._feed: Feed[Listened] | None = None
 
@@ -109,7 +110,7 @@ class Transcriber:
         """
         batch = self._settings.batch
         at_once = batch.recordings_at_once
-        batcher = Batcher(self._batch_size, in_turn=at_once > 1, patience_seconds=batch.patience_seconds)
+        batcher = Batcher(self.batch_size, in_turn=at_once > 1, patience_seconds=batch.patience_seconds)
         feed = Feed(
             recordings, self._listener.listen, at_once=at_once, ahead=self._chunks_ahead, unwanted=self._cancelled
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from parakeet_cli.errors import DeviceUnavailable, ModelCorrupt
-from parakeet_cli.settings import Dtype, RecognizerSettings
+from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints.preflight import NemoArchive, extract, inspect
 from parakeet_cli.transcription.fastconformer import converted
 from parakeet_cli.transcription.fastconformer.architecture import Architecture, describe
@@ -55,6 +55,7 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
         decoder=network.transducer,
         pieces=pieces,
         frame_samples=architecture.frame_samples,
+        engine=EngineChoice.TORCH,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from parakeet_cli.settings import EngineChoice
 from parakeet_cli.transcription.nemo.decoding import CtcDecoder, TransducerDecoder
 from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
 
@@ -44,4 +45,5 @@ def modules_of(model: Any) -> Modules:
         decoder=TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model),
         pieces=tuple(piece_text(token) for token in tokens),
         frame_samples=int(featurizer.hop_length) * int(model.encoder.subsampling_factor),
+        engine=EngineChoice.NEMO,
     )

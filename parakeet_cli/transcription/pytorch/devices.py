@@ -15,7 +15,9 @@ __all__ = [
     "TorchReport",
     "choose_device",
     "choose_dtype",
+    "cpu_flags",
     "cpu_multiplies_int8_exactly",
+    "dtype_name",
     "report",
     "unsupported_architecture",
 ]
@@ -81,6 +83,11 @@ def choose_dtype(wanted: Dtype, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if _cpu_has_native_bf16() else torch.float32
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """As ``--dtype`` has it."""
+    return next(name.value for name, value in _DTYPES.items() if value is dtype)
+
+
 def cuda_problem(index: int) -> str | None:
     """Why card ``index`` cannot be used, as a sentence; None if it can."""
     if torch.version.cuda is None:
@@ -128,15 +135,16 @@ def unsupported_architecture(card: str, capability: tuple[int, int], built_for: 
 
 def _cpu_has_native_bf16() -> bool:
     """avx512_bf16, amx_bf16 or Arm's bf16 instructions; elsewhere bf16 is emulated and slower than fp32."""
-    return bool(_cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
+    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def cpu_multiplies_int8_exactly() -> bool:
     """Whether sums of products of 8 bits are kept in 32; older processors cut sums of two off at 16."""
-    return bool(_cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
+    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 
 
-def _cpu_flags() -> set[str]:
+def cpu_flags() -> set[str]:
+    """What the processor says it can do, in the kernel's words; none where it does not tell."""
     try:
         return set(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split())
     except OSError:
@@ -155,5 +163,5 @@ def report() -> TorchReport:
         cards=tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())) if seen else (),
         problem=problem if torch.version.cuda is not None else None,
         auto_device=str(device),
-        auto_dtype=next(name.value for name, value in _DTYPES.items() if value is dtype),
+        auto_dtype=dtype_name(dtype),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from parakeet_cli.errors import RecognitionFailed
-from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.settings import SAMPLE_RATE, EngineChoice
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
@@ -42,6 +42,8 @@ class Modules:
     decoder: Decoder
     pieces: tuple[str, ...]
     frame_samples: int
+    engine: EngineChoice
+    """Who built them; never ``AUTO``."""
 
 
 class TorchRecognizer:
@@ -53,6 +55,7 @@ class TorchRecognizer:
         self.device = device
         self.dtype = dtype
         self.frame_samples = modules.frame_samples
+        self.engine = modules.engine
         self._modules = modules
         self._has_overflowed = False
         modules.encoder.to(dtype)
@@ -61,15 +64,26 @@ class TorchRecognizer:
         most = _CHUNKS_ON_CPU if self.device.type == "cpu" else _CHUNKS_ON_CUDA
         return max(1, int(most * min(1.0, _WINDOW_SECONDS / window_seconds)))
 
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        return self.encode_features(chunks, *self.features(chunks), exactly=exactly)
+
     @engine_failures(_SAVING)
     @torch.inference_mode()
-    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+    def features(self, chunks: Sequence[Chunk]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the encoder takes, padded to the longest chunk, and the [rows] lengths: the first half of ``encode``."""
         lengths = torch.tensor([len(chunk.samples) for chunk in chunks])
         signals = torch.zeros(len(chunks), int(lengths.max()))
         for row, chunk in enumerate(chunks):
             signals[row, : len(chunk.samples)] = torch.from_numpy(chunk.samples)
-        features, feature_lengths = self._modules.features(signals.to(self.device), lengths.to(self.device))
-        encoded, frame_counts = self._run_encoder(features, feature_lengths, exactly)
+        return self._modules.features(signals.to(self.device), lengths.to(self.device))
+
+    @engine_failures(_SAVING)
+    @torch.inference_mode()
+    def encode_features(
+        self, chunks: Sequence[Chunk], features: torch.Tensor, lengths: torch.Tensor, *, exactly: bool = False
+    ) -> list[tuple[Frames, ...]]:
+        """The second half of ``encode``."""
+        encoded, frame_counts = self._run_encoder(features, lengths, exactly)
         return [
             self._owned(chunk, frames, count)
             for chunk, frames, count in zip(chunks, encoded, frame_counts.tolist(), strict=True)
