@@ -25,7 +25,7 @@ def test_every_file_that_a_page_links_to_is_there(name: str) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("command", ["transcribe", "eval"])
+@pytest.mark.parametrize("command", ["transcribe", "eval", "bench"])
 def test_every_option_that_the_pages_name_exists(command: str) -> None:
     from typer.main import get_command
 

@@ -9,6 +9,7 @@ import typer
 
 from parakeet_cli import __version__
 from parakeet_cli.cli import doctor, models, serve, transcribe
+from parakeet_cli.cli.bench import bench
 from parakeet_cli.cli.eval import evaluate
 from parakeet_cli.display import display
 from parakeet_cli.errors import ParakeetError
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("transcribe")(transcribe.transcribe)
 app.command("eval")(evaluate)
+app.command("bench")(bench)
 app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
@@ -54,6 +56,8 @@ def parakeet(
       parakeet transcribe - -o - -f txt < call.ogg       # stdin to stdout
 
       parakeet eval recordings/                          # word errors, where a .txt beside each says what is said
+
+      parakeet bench                                     # how fast this machine is, stage by stage
 
       parakeet serve                                     # an OpenAI-compatible API, and a page
 

@@ -149,7 +149,9 @@ def test_the_wheel_holds_the_demo_checkpoint_and_its_licence(tmp_path: Path) -> 
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "parakeet_cli/models/parakeet-tdt-demo.nemo" in names
-    assert any(name.endswith("LICENSE-demo-checkpoint.md") for name in names)
+    assert "parakeet_cli/timing/one-two-three.flac" in names
+    for licence in ("LICENSE-demo-checkpoint.md", "LICENSE-one-two-three.md"):
+        assert any("/licenses/" in name and name.endswith(licence) for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
     subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, tmp_path / "site"], check=True)
     found = subprocess.run(

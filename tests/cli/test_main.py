@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from parakeet_cli.cli.bench import bench
 from parakeet_cli.cli.eval import evaluate
 from parakeet_cli.cli.transcribe import transcribe
 from tests.conftest import ROOT, Command
@@ -35,6 +36,7 @@ def real(parakeet: Command, *arguments: str | Path, **environment: str) -> "subp
         ["--help"],
         ["transcribe", "--help"],
         ["eval", "--help"],
+        ["bench", "--help"],
         ["models", "--help"],
         ["doctor", "--help"],
         ["--version"],
@@ -57,16 +59,16 @@ def test_help_has_examples_and_names_every_command(parakeet: Command) -> None:
     shown = real(parakeet, "--help").stdout
     assert "Examples" in shown
     assert "parakeet transcribe talk.mp4" in shown
-    assert all(command in shown for command in ("transcribe", "eval", "models", "doctor"))
+    assert all(command in shown for command in ("transcribe", "eval", "bench", "models", "doctor"))
     assert "Examples" in real(parakeet, "transcribe", "--help").stdout
 
 
-@pytest.mark.parametrize("command", [transcribe, evaluate])
+@pytest.mark.parametrize("command", [transcribe, evaluate, bench])
 def test_every_option_has_a_variable_of_its_own(command: Callable[..., None]) -> None:
     options = [
         note.__metadata__[0]
         for name, note in command.__annotations__.items()
-        if name not in ("context", "inputs", "sources", "return")
+        if name not in ("context", "inputs", "sources", "file", "return")
     ]
     variables = [option.envvar for option in options]
     assert all(variables)
