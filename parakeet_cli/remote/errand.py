@@ -89,6 +89,7 @@ class Errand:
         return state.status == "completed"
 
     def _hear(self, number: int, state: JobState) -> None:
+        self._patience.hear(state.trouble)
         if state.status not in ("in_progress", "completed"):
             return
         if not self._has_started:

@@ -41,6 +41,8 @@ class JobState:
     seconds: float
     failure: Refusal | None
     """Once failed."""
+    trouble: str | None = None
+    """Why the server begins nothing at present."""
 
 
 class Jobs:
@@ -134,6 +136,7 @@ class Jobs:
                 duration=None if duration is None else float(duration),
                 seconds=float(fields["progress"]["seconds"]),
                 failure=None if error is None else Refusal(400, dict(error)),
+                trouble=fields.get("trouble"),
             )
         except (LookupError, TypeError, ValueError) as error:
             raise self._stranger() from error

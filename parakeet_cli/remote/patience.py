@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 
+from parakeet_cli.display import display
 from parakeet_cli.errors import ParakeetError, ServerUnreachable
 from parakeet_cli.remote.client import Lost
 from parakeet_cli.remote.refusals import Refusal, as_error
@@ -28,6 +29,15 @@ class Patience:
         self._lock = threading.Lock()
         self._failing_since: float | None = None
         self._is_told = False
+        self._trouble: str | None = None
+        """Of the server's own, as it was told last."""
+
+    def hear(self, trouble: str | None) -> None:
+        """Why the server keeps jobs waiting, if it does: it may still get over that, so it is told once."""
+        with self._lock:
+            is_new, self._trouble = trouble not in (None, self._trouble), trouble
+        if is_new:
+            _LOG.warning("%s cannot begin, and tries again: %s", self._server, display(str(trouble)))
 
     def succeeded(self) -> None:
         with self._lock:

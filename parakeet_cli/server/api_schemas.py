@@ -218,6 +218,9 @@ SCHEMAS: Mapping[str, Schema] = {
             "model": STRING,
             "response_format": one_of(Format),
             "position": _about({"type": "integer", "minimum": 0}, "1 for who is next; 0 when it does not wait."),
+            "trouble": _about(
+                _or_null(STRING), "Why it waits although nothing is before it: the model cannot be loaded."
+            ),
             "duration": _or_null({"type": "number", "minimum": 0}),
             "progress": _object(
                 {

@@ -37,6 +37,7 @@ def job_object(job_id: str, view: JobView, model: str) -> dict[str, object]:
         "model": model,
         "response_format": order.format,
         "position": view.position,
+        "trouble": None if view.trouble is None else str(view.trouble),
         "duration": None if duration is None else rounded(duration),
         "progress": {"seconds": seconds, "share": round(min(1.0, seconds / duration), 4) if duration else None},
         "eta_seconds": None if view.eta is None else round(view.eta, 1),
@@ -117,4 +118,4 @@ class JobEvents:
 
 def _changing(view: JobView) -> tuple[object, ...]:
     """The time that is left is told along with what else changes."""
-    return view.state, view.position, view.seconds, view.duration
+    return view.state, view.position, view.seconds, view.duration, view.trouble

@@ -180,15 +180,18 @@ class JobRunner:
     def _queued(self, job: Job) -> JobView:
         names = list(self._backlog)
         place = names.index(job.name) + 1 if job.name in names else 0
-        return JobView(job, State.QUEUED, position=self._desk.pulse().waiting + place, duration=job.duration)
+        pulse = self._desk.pulse()
+        position = pulse.waiting + place
+        return JobView(job, State.QUEUED, position=position, duration=job.duration, trouble=pulse.error)
 
     def _under_way(self, job: Job, work: Work) -> JobView:
         view = work.view
         duration = job.duration if view.duration is None else view.duration
         if view.state.is_final:
             return JobView(job, State.RUNNING, view.version, 0, duration, view.seconds)
-        position = self._desk.position(work)
-        return JobView(job, view.state, view.version, position, duration, view.seconds, self._desk.eta(work))
+        position, eta = self._desk.position(work), self._desk.eta(work)
+        trouble = self._desk.pulse().error if view.state is State.QUEUED else None
+        return JobView(job, view.state, view.version, position, duration, view.seconds, eta, trouble)
 
     def _check_room(self, size: int) -> None:
         is_full = bool(self._sizes) and sum(self._sizes.values()) + size > self._settings.job_bytes

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from parakeet_cli.errors import ParakeetError
 from parakeet_cli.server.job_store import Job
 from parakeet_cli.server.work import State
 
@@ -21,3 +22,5 @@ class JobView:
     seconds: float = 0.0
     """Of audio that are recognized."""
     eta: float | None = None
+    trouble: ParakeetError | None = None
+    """Why nothing is begun at present."""

@@ -219,6 +219,21 @@ def test_a_server_that_is_killed_and_started_again_does_the_rest(parakeet: Comma
     }
 
 
+def test_a_server_whose_model_cannot_be_loaded_says_why_it_waits(
+    parakeet: Command, start_server: Callable[..., RunningServer]
+) -> None:
+    server = start_server(BEEP_FAULT="model@0")
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
+    running = parakeet.start("transcribe", "talk.wav", "--server", server.url)
+    assert running.stderr is not None
+    said = [next(line for line in running.stderr if "cannot begin" in line)]
+    running.send_signal(signal.SIGINT)
+    said += running.communicate(timeout=30)[1].splitlines()
+    assert running.returncode == 130
+    assert sum("cannot begin" in line for line in said) == 1
+    assert "The weights cannot be read" in said[0]
+
+
 def test_nothing_of_an_engine_is_imported(parakeet: Command, server: RunningServer) -> None:
     write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
     heavy = {"torch", "nemo", "lightning", "numpy", "flask", "waitress", "onnxruntime", "huggingface_hub", "yaml"}

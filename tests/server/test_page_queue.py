@@ -165,6 +165,14 @@ def test_a_lost_connection_is_taken_up_again(browser: Browser, tmp_path: Path, l
             expect(row).to_have_attribute("data-state", "done")
 
 
+def test_a_server_that_cannot_load_its_model_says_why_it_waits(browser: Browser, tmp_path: Path, talk: bytes) -> None:
+    with running(tmp_path, BEEP_FAULT="model@0") as server, visiting(browser, server.url) as visit:
+        row = visit.drop("talk.wav", talk)
+        expect(row).to_contain_text("cannot begin, and tries again: The weights cannot be read")
+        visit.page.set_viewport_size({"width": 320, "height": 640})
+        assert visit.overflow() == 0
+
+
 def test_an_upload_that_breaks_off_is_tried_again(browser: Browser, shared_server: RunningServer, talk: bytes) -> None:
     with visiting(browser, shared_server.url, is_often_offline=True) as visit:
         visit.page.route("**/v1/jobs", lambda route: route.abort("connectionreset"), times=1)

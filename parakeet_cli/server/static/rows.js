@@ -169,6 +169,7 @@ function status(entry) {
     return say(asksForKey() ? "waitingForKey" : "waiting");
   }
   if (state === "uploading") return say("uploading", { share: percent(entry.share) });
+  if (state === "queued" && job.trouble) return say("cannotBegin", { reason: job.trouble });
   if (state === "queued") return job.position ? say("queuedAt", { position: job.position }) : say("queued");
   if (state === "running") return running(job);
   if (state === "done") return say(entry.edited ? "doneEdited" : "done");
