@@ -246,6 +246,9 @@ class JobRunner:
                 self._unwritten[name] = work
 
     def _do_rounds(self) -> None:
+        if time.monotonic() >= self._next_sweep:  # first, as it makes room on a full disk
+            self._store.remove_expired(time.time())
+            self._next_sweep = time.monotonic() + self._sweep_seconds()
         for name, work in list(self._unwritten.items()):
             with self._lock:
                 if self._works.get(name) is work:  # else removed, and perhaps made anew under the same id
@@ -257,9 +260,6 @@ class JobRunner:
                     self._begun.add(name)
             self._savepoints.write_if_due(self._works)
         self._advance()
-        if time.monotonic() >= self._next_sweep:
-            self._store.remove_expired(time.time())
-            self._next_sweep = time.monotonic() + self._sweep_seconds()
 
     def _settle(self, name: str, work: Work) -> None:
         """Under the lock: nobody may remove the job meanwhile, and make another under its name."""
