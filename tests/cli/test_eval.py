@@ -231,7 +231,7 @@ def test_a_side_overrides_what_is_named_and_keeps_the_rest() -> None:
         ("format=srt", "options are model, "),
         ("chunk-seconds=0", "no number from 1 to 1200"),
         ("context-seconds=much", "no number from 0 to 60"),
-        ("dtype=int8", "is none of auto, fp16"),
+        ("dtype=int4", "is none of auto, fp16"),
         ("vad=ears", "is none of energy, silero"),
         ("skip-silence=1", "neither never nor seconds"),
         ("audit=perhaps", "is none of yes, no"),
