@@ -45,12 +45,14 @@ class Addition:
 class Findings:
     """Of one recording, decoded in one way.
 
-    ``silent``: deleted, not inside a reported gap, and heard right utterance by utterance. ``reported``: deleted
-    inside a gap. ``doubled``: inserted, like what stands beside it, and not inserted utterance by utterance.
+    ``silent``: deleted, not inside a reported gap, and heard right utterance by utterance. ``firm``: those of them that
+    are heard right however the utterances are shifted. ``reported``: deleted inside a gap. ``doubled``: inserted, like
+    what stands beside it, and not inserted utterance by utterance.
     """
 
     score: Score
     silent: tuple[Loss, ...]
+    firm: tuple[Loss, ...]
     reported: tuple[Loss, ...]
     doubled: tuple[Addition, ...]
 
@@ -60,17 +62,24 @@ def compare(
     heard: Sequence[SpokenWord],
     by_utterance: Sequence[SpokenWord],
     gaps: Sequence[Interval] = (),
+    shifted: Sequence[Sequence[SpokenWord]] = (),
 ) -> Findings:
-    """Compare normalised words; all times in seconds from the start of the recording."""
+    """Compare normalised words; all times in seconds from the start of the recording.
+
+    ``shifted``: what else decoding utterance by utterance hears, of the same utterances among other silence.
+    """
     pairs = align(reference, heard)
     replaced = sum(r is not None and h is not None and reference[r].text != heard[h].text for r, h in pairs)
     missing = [r for r, h in pairs if r is not None and h is None]
     added = [h for r, h in pairs if h is not None and r is None]
     unavoidable = _wrong_by_utterance(reference, by_utterance)
     in_gap = {r for r in missing if is_inside(reference[r], gaps)}
+    silent = [r for r in missing if r not in in_gap and r not in unavoidable]
+    doubtful = unavoidable.union(*(_wrong_by_utterance(reference, words) for words in shifted))
     return Findings(
         Score(len(reference), replaced, len(missing), len(added)),
-        tuple(_loss(reference, r) for r in missing if r not in in_gap and r not in unavoidable),
+        tuple(_loss(reference, r) for r in silent),
+        tuple(_loss(reference, r) for r in silent if r not in doubtful),
         tuple(_loss(reference, r) for r in missing if r in in_gap),
         tuple(_doubled(heard, added, _additions(reference, by_utterance))),
     )

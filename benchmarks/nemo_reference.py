@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from nemo.collections.asr.models import ASRModel
 from nemo.utils import logging
@@ -12,11 +13,14 @@ from omegaconf import open_dict
 
 from benchmarks.decoding import FRAME_SECONDS
 from benchmarks.peer_methods import HeardToken
-from benchmarks.recordings import SpokenWord, Utterance
+from benchmarks.recordings import NO_PADS, Pads, SpokenWord, Utterance
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcription.chunking import Samples
 
 __all__ = ["NemoReference"]
+
+_FRAME = SAMPLE_RATE // 50
+"""Samples, 20 ms: what has a level."""
 
 
 class NemoReference:
@@ -33,14 +37,14 @@ class NemoReference:
         self._model.change_decoding_strategy(decoding, verbose=False)
 
     def decode_utterances(
-        self, samples: Samples, utterances: Sequence[Utterance], batch_size: int = 8
+        self, samples: Samples, utterances: Sequence[Utterance], pads: Pads = NO_PADS, batch_size: int = 8
     ) -> list[SpokenWord]:
         """Decode each stretch of a recording by itself; words in order, with times in the recording."""
         words: dict[float, list[SpokenWord]] = {}
         for batch in _batches(utterances, batch_size):
-            pieces = [samples[round(u.start * SAMPLE_RATE) : round(u.end * SAMPLE_RATE)] for u in batch]
+            pieces = [_padded(samples[round(u.start * SAMPLE_RATE) : round(u.end * SAMPLE_RATE)], pads) for u in batch]
             for utterance, heard in zip(batch, self.decode(pieces), strict=True):
-                words[utterance.start] = [_shifted(word, utterance.start) for word in heard]
+                words[utterance.start] = [_shifted(word, utterance.start - pads.before) for word in heard]
         return [word for start in sorted(words) for word in words[start]]
 
     def decode(self, pieces: Sequence[Samples]) -> list[list[SpokenWord]]:
@@ -93,6 +97,16 @@ def _batches(utterances: Sequence[Utterance], size: int) -> Iterator[list[Uttera
     by_length = sorted(utterances, key=lambda utterance: utterance.end - utterance.start)
     for start in range(0, len(by_length), size):
         yield by_length[start : start + size]
+
+
+def _padded(piece: Samples, pads: Pads) -> Samples:
+    frames = piece[: len(piece) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    level = np.percentile(np.std(frames, axis=1), 10) if len(frames) else 0.0
+    noise = np.random.default_rng(0)  # the same in every run
+    before, after = (
+        noise.standard_normal(round(seconds * SAMPLE_RATE), np.float32) * np.float32(level) for seconds in pads
+    )
+    return np.concatenate((before, piece, after))
 
 
 def _shifted(word: SpokenWord, seconds: float) -> SpokenWord:

@@ -28,9 +28,11 @@ from parakeet_cli.transcription.chunking import Samples
 __all__ = [
     "DEFAULT_FOLDER",
     "DIGITS",
+    "NO_PADS",
     "SPEECH_RMS",
     "STYLES",
     "Clips",
+    "Pads",
     "Recording",
     "SpokenWord",
     "Utterance",
@@ -75,6 +77,16 @@ class Utterance(NamedTuple):
     start: float
     end: float
     texts: tuple[str, ...]
+
+
+class Pads(NamedTuple):
+    """Seconds of noise before and after a piece of sound, as loud as its quietest tenth."""
+
+    before: float = 0.0
+    after: float = 0.0
+
+
+NO_PADS = Pads()
 
 
 @dataclass(frozen=True, slots=True)

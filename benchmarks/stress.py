@@ -23,7 +23,7 @@ from benchmarks import recordings
 from benchmarks.decoding import transcribe
 from benchmarks.losses import Findings, Interval, compare
 from benchmarks.peer_methods import cut, decode_windows, merge_like_mlx, merge_like_nemo
-from benchmarks.recordings import SpokenWord
+from benchmarks.recordings import NO_PADS, Pads, SpokenWord
 from benchmarks.scoring import normalise_words
 from benchmarks.stress_report import Report, Result, to_json, to_markdown
 from benchmarks.stress_set import CHUNK, DEFAULT_MINUTES, KINDS, StressFile, make_set
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from benchmarks.nemo_reference import NemoReference
 
 BY_UTTERANCE = "utterance by utterance"
+SHIFTED = {
+    f"{BY_UTTERANCE}, {round(pads.before * 1000)} ms later": pads
+    for pads in (Pads(0.01), Pads(0.02), Pads(0.04), Pads(0.06), Pads(0.25, 0.25))
+}
+"""The same utterances with noise before them, the last with noise after them too: they tell what is chance."""
+MEASURES = (BY_UTTERANCE, *SHIFTED)
 OURS = {
     "parakeet": (),
     "parakeet --no-audit": ("--no-audit",),
@@ -69,8 +75,8 @@ class Nemo:
 
         return NemoReference(self.checkpoint)
 
-    def by_utterance(self, samples: Samples, file: StressFile) -> list[SpokenWord]:
-        return self.model.decode_utterances(samples, file.utterances)
+    def by_utterance(self, samples: Samples, file: StressFile, pads: Pads = NO_PADS) -> list[SpokenWord]:
+        return self.model.decode_utterances(samples, file.utterances, pads)
 
     def fixed_cuts(self, samples: Samples, file: StressFile, seconds: float | None = None) -> list[SpokenWord]:
         pieces = cut(samples, seconds or CHUNK_SECONDS[file.kind])
@@ -94,6 +100,7 @@ class Nemo:
     def ways(self) -> dict[str, Callable[[Samples, StressFile], list[SpokenWord]]]:
         return {
             BY_UTTERANCE: self.by_utterance,
+            **{way: partial(self.by_utterance, pads=pads) for way, pads in SHIFTED.items()},
             "original, 600 s": partial(self.fixed_cuts, seconds=ORIGINAL_SECONDS),
             "original, as our chunks": self.fixed_cuts,
             "parakeet-mlx, 120 s": partial(self.like_mlx, seconds=MLX_SECONDS),
@@ -164,14 +171,18 @@ def read_gaps(path: Path) -> list[Interval]:
 def judge(
     files: Sequence[StressFile], heard: Mapping[str, Sequence[Heard]], seconds: Mapping[str, float], command: str
 ) -> Report:
-    """Compare every way with what was said and with decoding utterance by utterance, file by file."""
-    by_utterance = [normalise_words(words) for words, _ in heard[BY_UTTERANCE]]
+    """Compare every way with what was said and with decoding utterance by utterance, file by file.
+
+    A shifted decoding utterance by utterance is compared with the other ones.
+    """
     results = []
     for way, all_heard in heard.items():
-        for file, (words, gaps), measure in zip(files, all_heard, by_utterance, strict=True):
-            findings: Findings = compare(file.words, normalise_words(words), measure, gaps)
+        shifted = [other for other in SHIFTED if other in heard and other != way]
+        for number, (file, (words, gaps)) in enumerate(zip(files, all_heard, strict=True)):
+            measure, *others = (normalise_words(heard[name][number].words) for name in (BY_UTTERANCE, *shifted))
+            findings: Findings = compare(file.words, normalise_words(words), measure, gaps, others)
             results.append(Result(way, file.kind, file.name, findings))
-    return Report(command, sum(file.seconds for file in files), tuple(results), dict(seconds))
+    return Report(command, sum(file.seconds for file in files), tuple(results), dict(seconds), MEASURES)
 
 
 def _windows(file: StressFile) -> tuple[float, float]:
@@ -190,7 +201,7 @@ def _fingerprint(paths: Iterable[Path]) -> str:
 def main() -> None:
     """Read the command line, make the set, decode, judge, and write the report."""
     repository = Path(__file__).parent.parent
-    ways = [*OURS, *list(Nemo(Path()).ways())[1:]]
+    ways = [*OURS, *(way for way in Nemo(Path()).ways() if way not in MEASURES)]
     parser = argparse.ArgumentParser(description="Count what is lost and doubled in recordings that are hard.")
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="of each kind")
     parser.add_argument("--seed", type=int, default=1)
@@ -209,7 +220,7 @@ def main() -> None:
     clips = recordings.load_clips(options.digits)
     files = make_set(options.out / "stress", options.minutes, options.seed, clips, options.kind or ())
     decodings = Decodings(files, Nemo(options.checkpoint), options.model, options.out)
-    heard = {way: decodings.heard(way) for way in [BY_UTTERANCE, *(options.way or ways)]}
+    heard = {way: decodings.heard(way) for way in [*MEASURES, *(options.way or ways)]}
     report = judge(files, heard, decodings.seconds, shlex.join(["python", *sys.argv]))
     (options.out / "stress.json").write_text(json.dumps(to_json(report), indent=1) + "\n", encoding="utf-8")
     text = to_markdown(report)

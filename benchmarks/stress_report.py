@@ -22,29 +22,41 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``seconds`` of recordings; ``wall_seconds`` that each way took, where it was decoded in this run."""
+    """``seconds`` of recordings; ``wall_seconds`` that each way took, where it was decoded in this run.
+
+    ``measures``: the ways that all are held against, first the one that says what is lost.
+    """
 
     command: str
     seconds: float
     results: tuple[Result, ...]
     wall_seconds: Mapping[str, float]
+    measures: tuple[str, ...]
+
+    @property
+    def ways(self) -> list[str]:
+        """Without the measures."""
+        return [way for way in dict.fromkeys(result.way for result in self.results) if way not in self.measures]
 
 
 @dataclass(frozen=True, slots=True)
 class _Total:
     score: Score
     silent: int
+    firm: int
     reported: int
     doubled: int
 
 
 def to_markdown(report: Report) -> str:
-    """Two tables: what is lost silently and doubled, and all errors."""
-    ways = list(dict.fromkeys(result.way for result in report.results))
+    """Three tables: what is lost silently and doubled, what of it is no chance, and all errors."""
     lines = [f"`{report.command}`", "", f"{report.seconds / 3600:.2f} hours of recordings.", ""]
     lines += ["Words lost silently / doubled (in parentheses: lost inside a reported gap):", ""]
-    lines += _table(report.results, ways[1:], _losses_cell)
-    lines += ["", "Words replaced, lost, added:", "", *_table(report.results, ways, _errors_cell)]
+    lines += _table(report.results, report.ways, _losses_cell)
+    lines += ["", "Words lost silently, of which firmly: whatever silence is around an utterance, it has them.", ""]
+    lines += _table(report.results, [*report.measures[1:], *report.ways], _firm_cell)
+    errors = _table(report.results, [*report.measures, *report.ways], _errors_cell)
+    lines += ["", "Words replaced, lost, added:", "", *errors]
     taken = [f"{way} {seconds:.0f} s" for way, seconds in report.wall_seconds.items()]
     return "\n".join([*lines, "", f"Wall time, loading included: {', '.join(taken)}."]) + "\n"
 
@@ -62,7 +74,7 @@ def to_json(report: Report) -> dict[str, Any]:
             for kind in kinds
             for way in ways
         ],
-        **{name: _listed(report.results, name) for name in ("silent", "reported", "doubled")},
+        **{name: _listed(report.results, name) for name in ("silent", "firm", "reported", "doubled")},
     }
 
 
@@ -89,6 +101,10 @@ def _losses_cell(total: _Total) -> str:
     return f"{total.silent:,} / {total.doubled:,}{reported}"
 
 
+def _firm_cell(total: _Total) -> str:
+    return f"{total.silent:,}, {total.firm:,}"
+
+
 def _errors_cell(total: _Total) -> str:
     counts = total.score
     return f"{counts.substitutions:,}, {counts.deletions:,}, {counts.insertions:,} ({counts.error_rate:.2%})"
@@ -109,6 +125,7 @@ def _total(results: Iterable[Result]) -> _Total:
             sum(s.insertions for s in scores),
         ),
         sum(len(f.silent) for f in findings),
+        sum(len(f.firm) for f in findings),
         sum(len(f.reported) for f in findings),
         sum(len(f.doubled) for f in findings),
     )

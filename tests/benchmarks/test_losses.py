@@ -44,6 +44,13 @@ def test_of_equal_words_in_a_row_either_may_be_the_one_that_both_lose() -> None:
     assert len(findings("six two four two six", "six - four two six", "six two four - six").silent) == 1
 
 
+def test_a_loss_is_firm_where_every_shifted_decoding_has_the_word() -> None:
+    said, heard = spoken("one two three four five"), spoken("one - three - five")
+    found = compare(said, heard, said, (), [spoken("one two three - five"), spoken("one two nine four five")])
+    assert [loss.word for loss in found.silent] == ["two", "four"]
+    assert [loss.word for loss in found.firm] == ["two"]
+
+
 def test_a_replaced_word_is_an_error_but_not_lost() -> None:
     found = findings("one two three", "one six three")
     assert (found.score.substitutions, found.silent) == (1, ())

@@ -9,7 +9,7 @@ from benchmarks import stress
 from benchmarks.losses import compare
 from benchmarks.recordings import DEFAULT_FOLDER, SpokenWord, load_clips, read_wav
 from benchmarks.scoring import normalise_words, score
-from benchmarks.stress import BY_UTTERANCE, OURS, Decodings, Heard, Nemo, judge, read_gaps
+from benchmarks.stress import BY_UTTERANCE, OURS, SHIFTED, Decodings, Heard, Nemo, judge, read_gaps
 from benchmarks.stress_report import Report, Result, to_json, to_markdown
 from benchmarks.stress_set import StressFile, make_set
 
@@ -26,25 +26,30 @@ def test_the_report_has_a_row_for_each_kind_and_a_column_for_each_way() -> None:
     said = spoken("one two three four")
     heard = {
         BY_UTTERANCE: compare(said, said, said),
+        "shifted": compare(said, spoken("one two three -"), said),
         "parakeet": compare(said, spoken("one - three four"), said, [(0.4, 1.0)]),
-        "other": compare(said, spoken("one - nine four"), said),
+        "other": compare(said, spoken("one - nine -"), said, (), [spoken("one two three -")]),
     }
     results = tuple(Result(way, kind, f"{kind}-1", heard[way]) for kind in ("quiet", "music") for way in heard)
-    report = Report("python benchmarks/stress.py", 7200, results, {"parakeet": 61.4})
+    report = Report("python benchmarks/stress.py", 7200, results, {"parakeet": 61.4}, (BY_UTTERANCE, "shifted"))
     text = to_markdown(report)
     assert "2.00 hours" in text
     assert "| kind | words | parakeet | other |" in text
-    assert "| quiet | 4 | 0 / 0 (1) | 1 / 0 |" in text
-    assert "| **all** | 8 | 0 / 0 (2) | 2 / 0 |" in text
-    assert "| music | 4 | 0, 0, 0 (0.00%) | 0, 1, 0 (25.00%) | 1, 1, 0 (50.00%) |" in text
+    assert "| quiet | 4 | 0 / 0 (1) | 2 / 0 |" in text
+    assert "| **all** | 8 | 0 / 0 (2) | 4 / 0 |" in text
+    assert "| kind | words | shifted | parakeet | other |" in text
+    assert "| music | 4 | 1, 1 | 0, 0 | 2, 1 |" in text
+    assert "| music | 4 | 0, 0, 0 (0.00%) | 0, 1, 0 (25.00%) | 0, 1, 0 (25.00%) | 1, 2, 0 (75.00%) |" in text
     assert "parakeet 61 s" in text
     plain = json.loads(json.dumps(to_json(report)))
-    assert [(loss["way"], loss["file"], loss["word"]) for loss in plain["silent"]] == [
+    assert [(loss["way"], loss["file"], loss["word"]) for loss in plain["firm"]] == [
+        ("shifted", "quiet-1", "four"),
         ("other", "quiet-1", "two"),
+        ("shifted", "music-1", "four"),
         ("other", "music-1", "two"),
     ]
     assert [loss["context"] for loss in plain["reported"]] == ["one [two] three four"] * 2
-    assert plain["totals"][1]["score"] == {"words": 4, "substitutions": 0, "deletions": 1, "insertions": 0}
+    assert plain["totals"][2]["score"] == {"words": 4, "substitutions": 0, "deletions": 1, "insertions": 0}
 
 
 def test_every_way_is_judged_by_what_it_heard_in_each_file(tmp_path: Path) -> None:
@@ -57,6 +62,15 @@ def test_every_way_is_judged_by_what_it_heard_in_each_file(tmp_path: Path) -> No
     report = judge(files, heard, {}, "command")
     silent = [(r.name, loss.word) for r in report.results for loss in r.findings.silent]
     assert (report.seconds, silent) == (120.0, [("a", "two")])
+
+
+def test_a_shifted_decoding_is_held_against_the_others(tmp_path: Path) -> None:
+    file = StressFile("a", "quiet", tmp_path / "a.wav", 60.0, tuple(spoken("one two three four")), ())
+    first, second = list(SHIFTED)[:2]
+    heard = {BY_UTTERANCE: "one two three four", first: "one two three -", second: "one - three -", "way": "one - - -"}
+    report = judge([file], {way: [Heard(spoken(words), [])] for way, words in heard.items()}, {}, "command")
+    firm = {r.way: [loss.word for loss in r.findings.firm] for r in report.results}
+    assert firm == {BY_UTTERANCE: [], first: [], second: ["two"], "way": ["three"]}
 
 
 def test_gaps_are_read_from_a_transcript(tmp_path: Path) -> None:
