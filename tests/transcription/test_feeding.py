@@ -95,7 +95,7 @@ def test_recordings_side_by_side_are_taken_in_turn() -> None:
     with closing(feed(numbered(0, 1, 2), counting([40, 3, 40]), at_once=3, ahead=30)) as fed:
         items = fed.items(forever)
         next(items)
-        wait_for(lambda: sum(len(lane.items) for lane in fed._lanes) >= 3 + 2 * 9)
+        wait_for(lambda: [len(lane.items) >= 2 for lane in fed._lanes] == [True] * 3)
         assert {str(next(items)).partition(".")[0] for _ in range(3)} == {"0", "1", "2"}
         assert "1.2" in [next(items) for _ in range(8)]
 
