@@ -1,7 +1,7 @@
 """One tool transcribes one recording: the process that ``side_by_side`` starts and times.
 
 Runs in the environment of the tool, without this package, and prints what it found as one line of JSON: the seconds
-from its first line to a loaded model, those of the first transcription and of the second, and the tokens or words.
+from its first line to a loaded model, those of the transcription, and the number of tokens or words.
 
     python contestant.py onnx-asr-int8 MODEL AUDIO [--threads 2]
 """
@@ -9,7 +9,6 @@ from its first line to a loaded model, those of the first transcription and of t
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 import wave
@@ -132,16 +131,12 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("audio", type=Path)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--once", action="store_true", help="a cold process: one transcription and the end")
     arguments = parser.parse_args()
     said, sys.stdout = sys.stdout, sys.stderr
     transcribe = TOOLS[arguments.tool](arguments.model, arguments.threads)
-    facts: dict[str, float] = {"load": time.perf_counter() - BEGAN}
-    for name in ("first",) if arguments.once else ("first", "second"):
-        began = time.perf_counter()
-        facts["tokens"] = transcribe(arguments.audio)
-        facts[name] = time.perf_counter() - began
-    facts["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    loaded = time.perf_counter()
+    tokens = transcribe(arguments.audio)
+    facts = {"load": loaded - BEGAN, "transcribe": time.perf_counter() - loaded, "tokens": tokens}
     print(json.dumps(facts), file=said)
 
 

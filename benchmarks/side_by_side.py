@@ -153,7 +153,7 @@ def _recording(folder: Path, name: str, seconds: float) -> Path:
 
 def _run(contestant: _Contestant, recording: Path, threads: int) -> dict[str, float]:
     """Wall-clock seconds of the whole process, its memory in bytes, and what a peer says of itself."""
-    options = () if contestant.folder else ("--threads", str(threads), "--once")
+    options = () if contestant.folder else ("--threads", str(threads))
     command = ("/usr/bin/env", f"OMP_NUM_THREADS={threads}", *contestant.command, str(recording), *options)
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT) as process:

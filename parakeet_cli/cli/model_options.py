@@ -56,7 +56,7 @@ NumberFormat = Annotated[
         envvar="PARAKEET_DTYPE",
         rich_help_panel=MODEL,
         help="Number format of the encoder; auto is fp16 on CUDA, bf16 on a CPU that has it, else fp32. "
-        "int8 is the fastest on most CPUs and changes a few words.",
+        "int8 is faster than fp32 on a CPU, and changes a few words.",
     ),
 ]
 
