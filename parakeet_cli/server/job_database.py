@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 _APPLICATION = 0x506B4A62
 """Tells our files from those of others; SQLite keeps it in the file's header."""
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = f"""
 PRAGMA auto_vacuum = FULL;
 PRAGMA application_id = {_APPLICATION};
