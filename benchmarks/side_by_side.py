@@ -32,7 +32,6 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PEERS = (
     "onnx-asr==0.12.0",
     "onnxruntime==1.32.0",
-    "sherpa-onnx==2.0.1",
     "nano-parakeet==0.2.1",
     "faster-whisper==1.2.1",
 )

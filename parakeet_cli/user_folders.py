@@ -69,7 +69,22 @@ def _folder(variable: str, platforms: Callable[..., Path]) -> Path:
 
 
 def _temporary() -> Path:
-    return Path(tempfile.gettempdir()) / f"parakeet-{os.getuid()}"
+    """Ours alone: what is kept there is believed, so a folder that somebody else could have filled is not taken."""
+    folder = Path(tempfile.gettempdir()) / f"parakeet-{os.geteuid()}"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        status = folder.lstat()
+        is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        return folder if is_ours else Path(_of_this_process().name)
+    except OSError:  # there is no place for it, as the first who writes there will say
+        pass
+    return folder
+
+
+@cache
+def _of_this_process() -> "tempfile.TemporaryDirectory[str]":
+    return temporary_folder()
 
 
 def _usable(folder: Path) -> bool:

@@ -207,6 +207,7 @@ def test_the_report_gives_counts_intervals_and_its_command() -> None:
 @pytest.mark.model
 @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # NeMo scripts modules on import
 @pytest.mark.filterwarnings("ignore:dropout option adds dropout:UserWarning")  # NeMo's LSTM of one layer
+@pytest.mark.nemo_unpacks
 def test_nemo_hears_the_digits_of_an_utterance_with_its_times_in_the_recording() -> None:
     from benchmarks.nemo_reference import NemoReference
 

@@ -85,6 +85,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[StressFile]:
 
 
 @pytest.mark.model
+@pytest.mark.nemo_unpacks
 def test_every_way_of_others_hears_the_words(files: list[StressFile], tmp_path: Path) -> None:
     nemo = Nemo(CHECKPOINT)
     decodings = Decodings(files, nemo, "demo", tmp_path)
@@ -98,6 +99,7 @@ def test_every_way_of_others_hears_the_words(files: list[StressFile], tmp_path: 
 
 
 @pytest.mark.model
+@pytest.mark.nemo_unpacks
 def test_nemos_transcribe_leaves_no_dropout_for_who_decodes_next(files: list[StressFile]) -> None:
     model = Nemo(CHECKPOINT).model
     samples = read_wav(files[0].wav)

@@ -128,6 +128,7 @@ class TestTraining:
         assert 0 < rates[4399] < 1e-7
         assert all(learning_rate(step, 3) > 0 for step in (1, 2, 3))
 
+    @pytest.mark.nemo_unpacks
     def test_a_short_run_lowers_the_loss_resumes_where_it_stopped_and_saves_a_nemo_that_loads(
         self, tmp_path: Path
     ) -> None:

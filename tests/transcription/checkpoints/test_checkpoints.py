@@ -245,7 +245,30 @@ def test_a_user_without_a_home_gets_a_cache_in_the_temporary_folder(
     monkeypatch.delenv("PARAKEET_CACHE_DIR")
     monkeypatch.setattr(user_folders, "user_cache_path", lambda *_, **__: Path("~/.cache/parakeet"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert Places().store == tmp_path / f"parakeet-{os.getuid()}" / "models"
+    assert Places().store == tmp_path / f"parakeet-{os.geteuid()}" / "models"
+    assert Places().store == tmp_path / f"parakeet-{os.geteuid()}" / "models"  # it exists now
+
+
+@pytest.mark.parametrize("planted", ["link", "file", "writable"])
+def test_a_folder_that_somebody_else_could_have_filled_is_not_taken(
+    planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PARAKEET_CACHE_DIR")
+    monkeypatch.setattr(user_folders, "user_cache_path", lambda *_, **__: Path("~/.cache/parakeet"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = tmp_path / f"parakeet-{os.geteuid()}"
+    if planted == "link":
+        (tmp_path / "elsewhere").mkdir()
+        folder.symlink_to("elsewhere")
+    elif planted == "file":
+        folder.touch()
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    store = Places().store
+    assert folder not in store.parents
+    assert store.parent.is_dir()
+    assert Places().store == store
 
 
 @pytest.mark.parametrize("offline", ["0", "1"])

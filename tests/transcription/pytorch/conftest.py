@@ -11,6 +11,7 @@ from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.preflight import extract, inspect
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
+from tests.conftest import skip_where_nemo_cannot_unpack
 
 Untrained = Callable[[str], Checkpoint]
 
@@ -48,6 +49,7 @@ def untrained(demo: Checkpoint, nemo_model: Any, tmp_path_factory: pytest.TempPa
     """Make a checkpoint of a kind (rnnt, ctc, hybrid) with the demo's encoder and tokens and random weights."""
 
     def make(kind: str) -> Checkpoint:
+        skip_where_nemo_cannot_unpack()
         from nemo.collections.asr import models
         from omegaconf import OmegaConf
 

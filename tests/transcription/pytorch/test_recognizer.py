@@ -87,6 +87,7 @@ def test_a_real_recording_is_recognized(recognizer: TorchRecognizer, one_two_thr
     assert text(tokens).lower().replace(".", "").replace(",", "") == "one two three"
 
 
+@pytest.mark.nemo_unpacks
 def test_the_text_is_that_of_nemos_own_transcribe(
     recognizer: TorchRecognizer, demo: Checkpoint, one_two_three: Path
 ) -> None:
