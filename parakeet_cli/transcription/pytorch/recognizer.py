@@ -14,6 +14,7 @@ from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.pytorch.decoding import Decoder, Emission
 from parakeet_cli.transcription.pytorch.failures import engine_failures
+from parakeet_cli.transcription.pytorch.fitting import Fitting
 from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row, owned_pieces
 
 __all__ = ["Modules", "TorchRecognizer", "piece_text"]
@@ -58,6 +59,7 @@ class TorchRecognizer:
         self.engine = modules.engine
         self._modules = modules
         self._has_overflowed = False
+        self._fitting = Fitting(modules.frame_samples)
         modules.encoder.to(dtype)
 
     def chunks_a_batch(self, window_seconds: float) -> int:
@@ -65,7 +67,10 @@ class TorchRecognizer:
         return max(1, int(most * min(1.0, _WINDOW_SECONDS / window_seconds)))
 
     def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
-        return self.encode_features(chunks, *self.features(chunks), exactly=exactly)
+        def encode(batch: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
+            return self.encode_features(batch, *self.features(batch), exactly=exactly)
+
+        return self._fitting.encode(chunks, encode)
 
     @engine_failures(_SAVING)
     @torch.inference_mode()

@@ -17,7 +17,7 @@ from parakeet_cli.errors import DiskFull, EngineFailed, ModelCorrupt, ModelUnsup
 from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.chunking import Chunk, Samples, Span
+from parakeet_cli.transcription.chunking import Samples
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
@@ -317,17 +317,6 @@ def test_the_language_is_the_checkpoints(demo: Checkpoint, recognizer: TorchReco
     assert recognizer.language == demo.language == "en"
 
 
-def test_a_chunk_that_does_not_fit_in_memory_is_an_engine_error_that_tells_what_to_do(
-    recognizer: TorchRecognizer,
-) -> None:
-    length = 10**14
-    samples = np.broadcast_to(np.float32(0), (length,))
-    with pytest.raises(EngineFailed, match=r"can't allocate memory.*smaller --batch-size") as caught:
-        recognizer.encode([Chunk(samples, Span(0, 0, length, length), 0)])
-    assert (caught.value.code, caught.value.exit_code) == ("engine_failed", 5)
-    assert "--device cpu" not in str(caught.value)
-
-
 def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: TorchRecognizer, minute: Samples) -> None:
     import torch
 
@@ -339,9 +328,13 @@ def test_a_card_that_fails_is_an_engine_error_in_both_halves(recognizer: TorchRe
     hooks = [part.register_forward_pre_hook(fail) for part in (recognizer._modules.encoder, joint_of(recognizer))]
     try:
         error: Exception = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB." + " More of it." * 99)
-        with pytest.raises(EngineFailed, match=r"Tried to allocate 9 GiB.*--chunk-seconds, or --device cpu") as caught:
+        with pytest.raises(RecognitionFailed, match=r"Tried to allocate 9 GiB.*or use --device cpu") as not_encoded:
             recognizer.encode([chunk])
+        assert len(str(not_encoded.value)) < 400
+        with pytest.raises(EngineFailed, match=r"Tried to allocate 9 GiB.*--chunk-seconds, or --device cpu") as caught:
+            recognizer.decode([row])
         assert len(str(caught.value)) < 400
+        assert (caught.value.code, caught.value.exit_code) == ("engine_failed", 5)
         error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might")
         with pytest.raises(EngineFailed, match=r"illegal memory access was encountered\).*--device cpu"):
             recognizer.decode([row])
