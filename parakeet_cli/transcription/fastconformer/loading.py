@@ -15,6 +15,7 @@ from parakeet_cli.transcription.fastconformer.quantized import Int8Linear, is_av
 from parakeet_cli.transcription.fastconformer.weights import prepare
 from parakeet_cli.transcription.pytorch.archive import damaged, read_weights
 from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
+from parakeet_cli.transcription.pytorch.memory import Activations
 from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
 from parakeet_cli.user_folders import temporary_folder
 
@@ -52,6 +53,7 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
         encoder=network.encoder,
         encode=network.encoder,
         encode_exactly=network.encoder.exactly,
+        activations=Activations(3 * architecture.mels * architecture.channels, 4 * architecture.heads),
         decoder=network.transducer,
         pieces=pieces,
         frame_samples=architecture.frame_samples,

@@ -9,6 +9,7 @@ import torch
 
 from parakeet_cli.settings import EngineChoice
 from parakeet_cli.transcription.nemo.decoding import CtcDecoder, TransducerDecoder
+from parakeet_cli.transcription.pytorch.memory import Activations
 from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
 
 __all__ = ["modules_of"]
@@ -42,8 +43,15 @@ def modules_of(model: Any) -> Modules:
         encoder=model.encoder,
         encode=encode,
         encode_exactly=encode_exactly,
+        activations=_activations(model.cfg.encoder),
         decoder=TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model),
         pieces=tuple(piece_text(token) for token in tokens),
         frame_samples=int(featurizer.hop_length) * int(model.encoder.subsampling_factor),
         engine=EngineChoice.NEMO,
     )
+
+
+def _activations(encoder: Any) -> Activations:
+    channels = int(encoder.subsampling_conv_channels)
+    channels = channels if channels > 0 else int(encoder.d_model)
+    return Activations(4 * int(encoder.feat_in) * channels, 8 * int(encoder.n_heads))

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.pytorch.decoding import Decoder, Emission
 from parakeet_cli.transcription.pytorch.failures import engine_failures
 from parakeet_cli.transcription.pytorch.fitting import Fitting
+from parakeet_cli.transcription.pytorch.memory import Activations, free_bytes, rows_that_fit
 from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row, owned_pieces
 
 __all__ = ["Modules", "TorchRecognizer", "piece_text"]
@@ -22,7 +24,8 @@ __all__ = ["Modules", "TorchRecognizer", "piece_text"]
 _LOG = logging.getLogger(__name__)
 
 _CHUNKS_ON_CPU = 4
-_CHUNKS_ON_CUDA = 16
+_MOST_CHUNKS_ON_CUDA = 32
+"""As far as a card's memory allows; more gain little and make everybody wait longer."""
 _WINDOW_SECONDS = 36.0
 """What a chunk of those hears; a batch of longer ones has as many seconds."""
 
@@ -33,13 +36,15 @@ _SAVING = "a smaller --batch-size or --chunk-seconds"
 class Modules:
     """``features`` makes [rows, samples] and [rows] lengths what ``encoder`` takes with the [rows] lengths of that;
     ``encode`` runs ``encoder`` on it, and gives [rows, frames, width] and [rows]; ``encode_exactly`` does so in fp32,
-    also where the encoder is in another format. ``pieces`` has a text a token id.
+    also where the encoder is in another format; ``activations`` is what that keeps in memory. ``pieces`` has a text a
+    token id.
     """
 
     features: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     encoder: torch.nn.Module
     encode: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     encode_exactly: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    activations: Activations
     decoder: Decoder
     pieces: tuple[str, ...]
     frame_samples: int
@@ -63,8 +68,14 @@ class TorchRecognizer:
         modules.encoder.to(dtype)
 
     def chunks_a_batch(self, window_seconds: float) -> int:
-        most = _CHUNKS_ON_CPU if self.device.type == "cpu" else _CHUNKS_ON_CUDA
-        return max(1, int(most * min(1.0, _WINDOW_SECONDS / window_seconds)))
+        on_cpu = self.device.type == "cpu"
+        most = _CHUNKS_ON_CPU if on_cpu else _MOST_CHUNKS_ON_CUDA
+        suitable = max(1, int(most * min(1.0, _WINDOW_SECONDS / window_seconds)))
+        if on_cpu:
+            return suitable
+        frames = math.ceil(window_seconds * SAMPLE_RATE / self.frame_samples)
+        number_bytes = torch.finfo(self.dtype).bits // 8
+        return min(suitable, rows_that_fit(self._modules.activations, frames, number_bytes, free_bytes(self.device)))
 
     def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
         def encode(batch: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
