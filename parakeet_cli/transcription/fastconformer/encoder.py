@@ -20,6 +20,8 @@ __all__ = ["Encoder"]
 
 _LONGEST_PERIOD = 10_000.0
 """Of the sinusoids that stand for distances."""
+_FRAMES_AT_ONCE = {"cpu": 96, "cuda": 1024}
+"""Whose nearness to all others is computed together: what a cache holds, or what fills a card."""
 _MOST_KEPT = 512
 """Frames, 41 s; what distances mean to each layer is kept for chunks up to so many, 44 MB of bf16 in full size."""
 
@@ -45,6 +47,8 @@ class Encoder(nn.Module):
         return self._encode(features.float(), counts, _in_fp32)
 
     def _encode(self, features: Tensor, counts: Tensor, run: Callable[..., Any]) -> tuple[Tensor, Tensor]:
+        if features.device.type == "cpu":
+            return self._encode_apart(features, counts, run)
         frames, counts = run(self.subsampling, features, counts)
         if self._scale != 1.0:
             frames = frames * self._scale
@@ -52,21 +56,38 @@ class Encoder(nn.Module):
         padded = None
         if int(counts.min()) < longest:
             padded = torch.arange(longest, device=frames.device) >= counts.unsqueeze(1)
-        for layer, positions in zip(self.layers, self._positions(frames), strict=True):
+        for layer, positions in zip(self.layers, self._positions(longest, frames), strict=True):
             frames = run(layer, frames, positions, padded)
         return frames, counts
 
-    def _positions(self, frames: Tensor) -> list[Tensor]:
+    def _encode_apart(self, features: Tensor, counts: Tensor, run: Callable[..., Any]) -> tuple[Tensor, Tensor]:
+        """Row by row within each layer: what a row needs stays in a processor's cache, and no row is padded."""
+        rows = []
+        for row, count in zip(torch.split(features, 1), counts.tolist(), strict=True):
+            frames, _ = run(self.subsampling, row[:, :count], torch.tensor([count]))
+            rows.append(frames * self._scale if self._scale != 1.0 else frames)
+        lengths = [frames.shape[1] for frames in rows]
+        for layer, positions in zip(self.layers, self._positions(max(lengths), rows[0]), strict=True):
+            for index, length in enumerate(lengths):
+                rows[index] = run(layer, rows[index], _central(positions, length), None)
+        encoded = torch.nn.utils.rnn.pad_sequence([frames[0] for frames in rows], batch_first=True)
+        return encoded, torch.tensor(lengths)
+
+    def _positions(self, longest: int, frames: Tensor) -> list[Tensor]:
         """What the distances among so many frames mean to each layer; kept, as nearly all chunks are equally long."""
-        longest = frames.shape[1]
         kept = self._kept
         if not kept or len(kept[0]) < 2 * longest - 1 or kept[0].dtype != frames.dtype:
             distances = _distances(longest, self._width, frames.device, frames.dtype)
             kept = [layer.attention.positions(distances) for layer in cast(Iterable[_Layer], self.layers)]
             if longest <= _MOST_KEPT and frames.dtype == self.subsampling.out.weight.dtype:
                 self._kept = kept
-        spare = len(kept[0]) // 2 + 1 - longest
-        return [positions[spare : len(positions) - spare] for positions in kept]
+        return [_central(positions, longest) for positions in kept]
+
+
+def _central(positions: Tensor, longest: int) -> Tensor:
+    """Of those for more frames, those for ``longest``."""
+    spare = len(positions) // 2 + 1 - longest
+    return positions[spare : len(positions) - spare]
 
 
 def _in_fp32(module: nn.Module, *inputs: Tensor | None) -> Any:
@@ -175,22 +196,40 @@ class _Attention(nn.Module):
         shape = (rows, longest, 3, self._heads, width // self._heads)
         query, key, value = self.inputs(frames).view(shape).permute(2, 0, 3, 1, 4)
         scale = 1.0 / math.sqrt(width // self._heads)
-        nearness = _shifted(torch.matmul(query + self.distance_bias, positions.permute(1, 2, 0))) * scale
+        nearness = _nearness((query + self.distance_bias) * scale, positions)
         if padded is not None:
             nearness = nearness.masked_fill(padded[:, None, None, :], -math.inf)
         heard = functional.scaled_dot_product_attention(query + self.content_bias, key, value, nearness, scale=scale)
         return self.out(heard.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
-def _shifted(scores: Tensor) -> Tensor:
-    """[rows, heads, frames, distances from far before to far behind] become [rows, heads, frames, frames].
+def _nearness(query: Tensor, positions: Tensor) -> Tensor:
+    """Queries [rows, heads, frames, width of a head] and positions [distances, heads, width of a head] become what each
+    frame is to each other by their distance, [rows, heads, frames, frames].
 
-    Frame i of the queries finds frame j of the keys at distance i − j: each row of scores begins one further left.
+    Some frames at a time, which have fewer distances to all others than all frames have.
     """
-    rows, heads, longest, distances = scores.shape
+    rows, heads, longest, _ = query.shape
+    step = _FRAMES_AT_ONCE["cpu" if query.device.type == "cpu" else "cuda"]
+    if longest <= step:
+        return _shifted(torch.matmul(query, positions.permute(1, 2, 0)), longest)
+    nearness = query.new_empty(rows, heads, longest, longest)
+    for first in range(0, longest, step):
+        last = min(first + step, longest)
+        near = positions[longest - last : 2 * longest - 1 - first].permute(1, 2, 0)
+        nearness[:, :, first:last] = _shifted(torch.matmul(query[:, :, first:last], near), longest)
+    return nearness
+
+
+def _shifted(scores: Tensor, longest: int) -> Tensor:
+    """[rows, heads, queries, distances from far before to far behind] become [rows, heads, queries, keys].
+
+    Query i finds key j at distance i − j: each row of scores begins one further left.
+    """
+    rows, heads, queries, distances = scores.shape
     scores = scores.contiguous()
-    strides = (heads * longest * distances, longest * distances, distances - 1, 1)
-    return scores.as_strided((rows, heads, longest, longest), strides, longest - 1)
+    strides = (heads * queries * distances, queries * distances, distances - 1, 1)
+    return scores.as_strided((rows, heads, queries, longest), strides, queries - 1)
 
 
 class _Convolution(nn.Module):

@@ -53,7 +53,7 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
         encoder=network.encoder,
         encode=network.encoder,
         encode_exactly=network.encoder.exactly,
-        activations=Activations(3 * architecture.mels * architecture.channels, 4 * architecture.heads),
+        activations=Activations(3 * architecture.mels * architecture.channels, 2 * architecture.heads),
         decoder=network.transducer,
         pieces=pieces,
         frame_samples=architecture.frame_samples,

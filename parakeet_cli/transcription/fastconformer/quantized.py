@@ -63,9 +63,10 @@ class Int8Linear(nn.Module):
         if self.weight.is_floating_point():
             return functional.linear(frames, self.weight * self.scale.unsqueeze(1), self.bias)
         rows = frames.reshape(-1, frames.shape[-1])
-        steps = rows.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST_SCALE) / (self._half - 1)
+        largest = torch.maximum(rows.amax(dim=1, keepdim=True), -rows.amin(dim=1, keepdim=True))
+        steps = largest.float().clamp_min_(_SMALLEST_SCALE) / (self._half - 1)
         # a half more, as the conversion cuts off what is behind the point
-        levels = torch.addcmul(steps.new_tensor(self._half + 0.5), rows, steps.reciprocal()).to(torch.uint8)
+        levels = (rows * steps.reciprocal()).add_(self._half + 0.5).to(torch.uint8)
         made: Tensor = torch.ops.onednn.qlinear_pointwise(
             levels,
             1.0,

@@ -37,7 +37,7 @@ _FULL_SIZE = Architecture(
     tokenizer="",
 )
 """But for the number of layers, which work one after the other in the same memory."""
-_OURS = Activations(3 * 128 * 256, 4 * 8)
+_OURS = Activations(3 * 128 * 256, 2 * 8)
 _NEMOS = Activations(4 * 128 * 256, 8 * 8)
 
 
@@ -50,23 +50,24 @@ def test_the_full_size_encoder_keeps_within_what_is_reckoned(frames: int, rows: 
     features = torch.empty(rows, 8 * frames, 128, dtype=torch.half, device="meta")
     lengths = torch.full((rows,), 8 * frames)
     used = most_alive(lambda: encoder(features, lengths))
-    assert 0.5 < used / (rows * 2 * _OURS.numbers(frames)) <= 1.0
+    assert 0.4 < used / (rows * 2 * _OURS.numbers(frames)) <= 1.0
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("seconds", [10, 60])
 def test_the_demo_encoder_keeps_within_what_is_reckoned(recognizer: TorchRecognizer, seconds: int) -> None:
+    """Ours takes one row at a time on a CPU."""
     samples = np.random.default_rng(0).normal(0, 0.1, seconds * 16_000).astype(np.float32)
     chunks = [Chunk(samples, Span(0, 0, len(samples), len(samples)), row) for row in range(2)]
     features = recognizer.features(chunks)
     modules = recognizer._modules
     used = most_alive(lambda: modules.encode(*features))
-    assert 0.4 < used / (2 * 4 * modules.activations.numbers(seconds * 25 // 2)) <= 1.0
+    assert 0.2 < used / (2 * 4 * modules.activations.numbers(seconds * 25 // 2)) <= 1.0
 
 
 @pytest.mark.parametrize(
     ("card", "ours", "nemos"),
-    [(4, 12, 8), (8, 32, 26), (12, 32, 32), (24, 32, 32), (80, 32, 32)],
+    [(4, 13, 8), (8, 32, 26), (12, 32, 32), (24, 32, 32), (80, 32, 32)],
 )
 @pytest.mark.model
 def test_a_batch_is_as_large_as_a_card_allows(
