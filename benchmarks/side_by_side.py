@@ -4,9 +4,10 @@
 
 Makes what is not there yet: the full-size checkpoint with random weights, its ONNX forms, the recordings, and an
 environment with the other tools, installed by name. Then every contestant has a process of its own in each round, so
-that what else the machine does meets all of them. Ours runs with --no-audit: random weights fall silent where a trained
-checkpoint speaks, and every such hole would be decoded again five times. Figures are medians; the table goes to stdout, all else to
-``results.json`` in the folder. ``--whisper FOLDER`` adds faster-whisper where its weights are at hand.
+that what else the machine does meets all of them. Ours runs with ``--no-audit``: random weights fall silent where a
+trained checkpoint speaks, and every such hole would be decoded again five times. Figures are medians; the table goes to
+stdout, all else to ``results.json`` in the folder. ``--whisper FOLDER`` adds faster-whisper where its weights are at
+hand.
 """
 
 import argparse

@@ -265,3 +265,20 @@ def test_a_batch_mixes_chunks_of_different_recordings(tmp_path: Path) -> None:
     recognizer = Watching()
     list(Transcriber(recognizer, settings(4)).transcribe(recordings(tmp_path, [["one"]] * 12)))
     assert recognizer.mixed == 3
+
+
+def test_ten_minutes_are_encoded_with_a_fifth_of_context_and_nothing_more(tmp_path: Path) -> None:
+    class Counting(BeepRecognizer):
+        seconds = 0.0
+
+        def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+            self.seconds += len(chunks) * max(len(chunk.samples) for chunk in chunks) / 16_000
+            return super().encode(chunks, exactly=exactly)
+
+    recognizer = Counting()
+    spoken = [WORDS[number % 10] for number in range(1500)]
+    (transcript,) = transcripts(
+        list(Transcriber(recognizer, settings(None, ChunkSettings())).transcribe(recordings(tmp_path, [spoken])))
+    ).values()
+    assert transcript.text.split() == spoken
+    assert 600 < recognizer.seconds < 1.21 * 600.16

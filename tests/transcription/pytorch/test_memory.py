@@ -8,35 +8,13 @@ import pytest
 import torch
 
 from parakeet_cli.transcription.chunking import Chunk, Span
-from parakeet_cli.transcription.fastconformer.architecture import Architecture
 from parakeet_cli.transcription.fastconformer.encoder import Encoder
 from parakeet_cli.transcription.pytorch.memory import Activations, rows_that_fit
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
+from tests.full_size import FULL_SIZE
 from tests.live_memory import most_alive
 
 _GIB = 1 << 30
-_FULL_SIZE = Architecture(
-    mels=128,
-    window=400,
-    hop=160,
-    fft=512,
-    layers=2,
-    width=1024,
-    heads=8,
-    feed_forward=4096,
-    kernel=9,
-    channels=256,
-    has_bias=False,
-    scale=1.0,
-    prediction=640,
-    prediction_layers=2,
-    joint=640,
-    pieces=1024,
-    durations=(0, 1, 2, 3, 4),
-    max_symbols=10,
-    tokenizer="",
-)
-"""But for the number of layers, which work one after the other in the same memory."""
 _OURS = Activations(3 * 128 * 256, 2 * 8)
 _NEMOS = Activations(4 * 128 * 256, 8 * 8)
 
@@ -44,9 +22,9 @@ _NEMOS = Activations(4 * 128 * 256, 8 * 8)
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("frames", [125, 450, 2500, 7500])
 def test_the_full_size_encoder_keeps_within_what_is_reckoned(frames: int, rows: int) -> None:
-    """In fp16, on torch's meta device, which has shapes and no numbers."""
+    """In fp16, on torch's meta device, which has shapes and no numbers; layers come one after the other."""
     with torch.device("meta"):
-        encoder = Encoder(_FULL_SIZE).half().eval()
+        encoder = Encoder(replace(FULL_SIZE, layers=2)).half().eval()
     features = torch.empty(rows, 8 * frames, 128, dtype=torch.half, device="meta")
     lengths = torch.full((rows,), 8 * frames)
     used = most_alive(lambda: encoder(features, lengths))
