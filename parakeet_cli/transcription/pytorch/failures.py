@@ -8,19 +8,15 @@ import torch
 
 from parakeet_cli.errors import EngineFailed, ParakeetError
 
-__all__ = ["OutOfMemory", "engine_failures", "first_line", "ran_out_of_memory"]
+__all__ = ["engine_failures", "first_line", "ran_out_of_memory"]
 
 _LONGEST_QUOTE = 200
 """Characters; torch explains its allocator at length, in one line."""
 
 
-class OutOfMemory(EngineFailed):
-    """What is smaller may fit."""
-
-
 @contextmanager
 def engine_failures(saving: str) -> Iterator[None]:
-    """Within, torch's errors are raised as ``EngineFailed``, also ``OutOfMemory``; programming errors and our own pass.
+    """Within, torch's errors become the cause of an ``EngineFailed``; programming errors and our own pass.
 
     ``saving`` is what to use when memory is short.
     """
@@ -29,11 +25,10 @@ def engine_failures(saving: str) -> Iterator[None]:
     except (ParakeetError, NotImplementedError, RecursionError):
         raise
     except (RuntimeError, MemoryError) as error:
-        kind = OutOfMemory if ran_out_of_memory(error) else EngineFailed
-        raise kind(_message(error, saving)) from error
+        raise EngineFailed(_message(error, saving)) from error
 
 
-def ran_out_of_memory(error: Exception) -> bool:
+def ran_out_of_memory(error: BaseException | None) -> bool:
     """CUDA has a type for it, its libraries and the CPU's allocator have only a text."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         text in str(error) for text in ("out of memory", "can't allocate memory", "_ALLOC_FAILED")

@@ -4,15 +4,15 @@ import gc
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 
-from parakeet_cli.errors import RecognitionFailed
+from parakeet_cli.errors import EngineFailed, RecognitionFailed
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcription.chunking import Chunk, Span
-from parakeet_cli.transcription.pytorch.failures import OutOfMemory
+from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
 from parakeet_cli.transcription.recognizer import Frames
 
 __all__ = ["Encode", "Fitting"]
@@ -20,7 +20,7 @@ __all__ = ["Encode", "Fitting"]
 _LOG = logging.getLogger(__name__)
 
 Encode = Callable[[Sequence[Chunk]], list[tuple[Frames, ...]]]
-"""Encodes chunks as one batch; raises ``OutOfMemory``."""
+"""Encodes chunks as one batch; raises ``EngineFailed``, caused by what torch raises when memory is short."""
 
 _CONTEXT_SECONDS = 3.0
 """That a part of a chunk hears on each side of what it owns, where the chunk heard so much."""
@@ -49,10 +49,13 @@ class Fitting:
     def _encode(self, batch: Sequence[Chunk], encode: Encode) -> list[tuple[Frames, ...]]:
         parts = self._parts(batch[0]) if len(batch) == 1 else ()
         if parts and _padded(batch) > self._most:
-            return [tuple(itertools.chain.from_iterable(self.encode([part], encode)[0] for part in parts))]
+            pieces = itertools.chain.from_iterable(self.encode([part], encode)[0] for part in parts)
+            return [_joined(pieces, batch[0].restarts)]
         try:
             return encode(batch)
-        except OutOfMemory as error:
+        except EngineFailed as error:
+            if not ran_out_of_memory(error.__cause__):
+                raise
             what = str(error).partition(";")[0]
         _give_back()  # only here, as the error's traceback held what had been computed
         if len(batch) == 1 and not parts:
@@ -93,6 +96,19 @@ class Fitting:
             span=Span(heard_from, owned_from, owned_until, heard_until),
             restarts=tuple(place for place in chunk.restarts if owned_from <= place < owned_until),
         )
+
+
+def _joined(pieces: Iterable[Frames], restarts: Collection[int]) -> tuple[Frames, ...]:
+    """Frames of the parts of one chunk, divided at its restarts only."""
+    joined: list[Frames] = []
+    for piece in pieces:
+        if not joined or piece.first_sample in restarts:
+            joined.append(piece)
+        else:
+            last = joined.pop()
+            encoded = torch.cat((last.encoded, piece.encoded))
+            joined.append(Frames(last.first_sample, last.count + piece.count, encoded))
+    return tuple(joined)
 
 
 def _padded(chunks: Sequence[Chunk]) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
-from parakeet_cli.errors import RecognitionFailed
+from parakeet_cli.errors import EngineFailed, RecognitionFailed
 from parakeet_cli.settings import ChunkSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk, Samples
-from parakeet_cli.transcription.pytorch.failures import OutOfMemory
+from parakeet_cli.transcription.pytorch import fitting
 from parakeet_cli.transcription.pytorch.fitting import Fitting
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 from parakeet_cli.transcription.recognizer import Frames, Row, owned_pieces
@@ -37,14 +37,22 @@ class Card:
     def __call__(self, batch: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
         self.tried.append(list(batch))
         if len(batch) * max(len(chunk.samples) for chunk in batch) > self.most:
-            raise OutOfMemory("The engine ran out of memory (9 GiB); use less.")
+            raise EngineFailed("The engine ran out of memory (9 GiB); use less.") from MemoryError()
         return [self._frames(chunk) for chunk in batch]
 
     def _frames(self, chunk: Chunk) -> tuple[Frames, ...]:
         assert len(chunk.samples) == chunk.span.heard_until - chunk.span.heard_from
-        heard = chunk.samples[::_FRAME]
+        heard = torch.from_numpy(chunk.samples[::_FRAME])
         pieces = owned_pieces(chunk, len(heard), _FRAME)
         return tuple(Frames(place, last - first, heard[first:last]) for place, first, last in pieces)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_given_back_quickly() -> Iterator[None]:
+    """Collecting garbage takes half a second here, with all that other tests have left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "_give_back", lambda: None)
+        yield
 
 
 def numbered(seconds: float) -> Samples:
@@ -75,17 +83,17 @@ def test_every_frame_is_encoded_once_in_its_place(
     found = np.concatenate([frames.encoded for frames in pieces])
     assert np.array_equal(found, numbered(seconds)[::_FRAME])
     assert all(frames.encoded[0] == frames.first_sample for frames in pieces if frames.count)
-    begins = {frames.first_sample for frames in pieces}
-    assert begins >= {place for chunk in chunks for place in chunk.restarts}
+    places = [sorted({chunk.span.owned_from, *chunk.restarts}) for chunk in chunks]
+    assert [[frames.first_sample for frames in of_chunk] for of_chunk in encoded] == places
 
 
 def test_a_batch_is_halved_and_the_size_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
     chunks = cut(numbered(240), 0, ChunkSettings(30, 3), _FRAME)
-    fitting, card = Fitting(_FRAME), Card(100 * _SECOND)
-    fitting.encode(chunks, card)
+    fits, card = Fitting(_FRAME), Card(100 * _SECOND)
+    fits.encode(chunks, card)
     assert [len(batch) for batch in card.tried[:3]] == [8, 4, 2]
     card.tried.clear()
-    fitting.encode(chunks, card)
+    fits.encode(chunks, card)
     assert {len(batch) for batch in card.tried} == {2}
     assert [record.getMessage() for record in caplog.records] == [
         f"The engine ran out of memory (9 GiB); from here on it takes {seconds} s at a time." for seconds in (144, 72)
@@ -94,11 +102,11 @@ def test_a_batch_is_halved_and_the_size_is_remembered(caplog: pytest.LogCaptureF
 
 def test_a_chunk_that_does_not_fit_alone_is_divided_until_it_does() -> None:
     (chunk,) = cut(numbered(30), 0, ChunkSettings(30, 3), _FRAME)
-    fitting, card = Fitting(_FRAME), Card(14 * _SECOND)
-    fitting.encode([chunk], card)
+    fits, card = Fitting(_FRAME), Card(14 * _SECOND)
+    fits.encode([chunk], card)
     assert [len(batch[0].samples) // _SECOND for batch in card.tried] == [30, 18, 10, 13, 13, 10]
     card.tried.clear()
-    fitting.encode([chunk], card)
+    fits.encode([chunk], card)
     assert [len(batch[0].samples) // _SECOND for batch in card.tried] == [10, 13, 13, 10]
 
 
@@ -111,12 +119,20 @@ def test_context_beyond_three_seconds_is_left_out_first() -> None:
 
 
 def test_a_recording_of_which_no_part_fits_fails_by_itself() -> None:
-    fitting, card = Fitting(_FRAME), Card(0)
+    fits, card = Fitting(_FRAME), Card(0)
     (chunk,) = cut(numbered(30), 0, ChunkSettings(30, 3), _FRAME)
     with pytest.raises(RecognitionFailed, match=r"ran out of memory \(9 GiB\), also with a short part"):
-        fitting.encode([chunk], card)
+        fits.encode([chunk], card)
     card.most = 60 * _SECOND  # somebody else has left the card
-    assert len(fitting.encode([chunk], card)) == 1
+    assert len(fits.encode([chunk], card)) == 1
+
+
+def test_another_failure_is_not_taken_for_memory() -> None:
+    def fail(_: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
+        raise EngineFailed("The engine failed (an illegal access).") from RuntimeError("an illegal access")
+
+    with pytest.raises(EngineFailed, match="an illegal access"):
+        Fitting(_FRAME).encode(cut(numbered(30), 0, ChunkSettings(30, 3), _FRAME), fail)
 
 
 @pytest.mark.model
@@ -131,6 +147,7 @@ def test_the_words_are_those_of_whole_batches(
     def short_of_memory(signals: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return features(torch.empty(10**15) if signals.numel() > limit else signals, lengths)
 
+    monkeypatch.setattr(recognizer, "_fitting", Fitting(recognizer.frame_samples))
     monkeypatch.setattr(recognizer, "_modules", replace(recognizer._modules, features=short_of_memory))
     caplog.set_level(logging.WARNING)
     limit = 70 * _SECOND
