@@ -1,8 +1,8 @@
 """A checkpoint of Parakeet's full size with random weights: it costs what the real one does, and says nothing.
 
 The architecture is that of parakeet-tdt-0.6b-v2: <https://huggingface.co/nvidia/parakeet-tdt-0.6b-v2>. Speed, memory
-and loading depend on it and not on the weights; decoding is an upper bound, as random weights emit more tokens than
-speech has.
+and loading depend on it and not on the weights; decoding depends on the tokens, of which these weights are made to say
+about as many as English has.
 
     python -m benchmarks.replica /tmp/replica.nemo
 """

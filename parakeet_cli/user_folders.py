@@ -84,7 +84,8 @@ def _temporary() -> Path:
 
 @cache
 def _of_this_process() -> "tempfile.TemporaryDirectory[str]":
-    return temporary_folder()
+    """Under another name than passing ones, as a server may need it for months."""
+    return tempfile.TemporaryDirectory(prefix="parakeet-of-process-")
 
 
 def _usable(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 
 from parakeet_cli.errors import EngineFailed, RecognitionFailed
-from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.settings import SAMPLE_RATE, ChunkSettings
 from parakeet_cli.transcription.chunking import Chunk, Span
 from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
 from parakeet_cli.transcription.recognizer import Frames
@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 Encode = Callable[[Sequence[Chunk]], list[tuple[Frames, ...]]]
 """Encodes chunks as one batch; raises ``EngineFailed``, caused by what torch raises when memory is short."""
 
-_CONTEXT_SECONDS = 3.0
+_CONTEXT_SECONDS = ChunkSettings().context_seconds
 """That a part of a chunk hears on each side of what it owns, where the chunk heard so much."""
 _SHORTEST_SECONDS = 10.0
 """What a chunk hears that is not made smaller."""

@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 _CHUNKS_ON_CPU = 4
 _MOST_CHUNKS_ON_CUDA = 32
-"""As far as a card's memory allows; more gain little and make everybody wait longer."""
+"""As far as a card's memory allows; nobody has measured what more would gain, and all in a batch wait for it."""
 _WINDOW_SECONDS = 36.0
 """What a chunk of those hears; a batch of longer ones has as many seconds."""
 

@@ -12,16 +12,20 @@ import pytest
 import torch
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
-from benchmarks.replica import Shape, build
+from benchmarks.replica import Shape, _config, build
 from parakeet_cli.errors import DeviceUnavailable, ModelNotFound, ModelUnsupported
 from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.conversions import conversions
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
+from parakeet_cli.transcription.fastconformer import encoder
+from parakeet_cli.transcription.fastconformer.architecture import describe
+from parakeet_cli.transcription.fastconformer.encoder import Encoder
 from parakeet_cli.transcription.fastconformer.quantized import Int8Linear, quantize
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 from parakeet_cli.transcription.recognizer import Frames, Row
+from tests.full_size import FULL_SIZE
 
 pytestmark = pytest.mark.model
 
@@ -211,3 +215,27 @@ def test_a_run_imports_neither_nemo_nor_the_compiler_of_torch() -> None:
 def test_a_checkpoint_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound):
         load_recognizer(Checkpoint("gone", tmp_path / "gone.nemo"), RecognizerSettings(device="cpu"))
+
+
+def test_rows_together_as_on_a_card_are_what_they_are_one_by_one(
+    minute: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Padded to the longest, with the distances of many frames at a time; the rows are of unlike length."""
+    ours = load_recognizer(find("demo"), RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=EngineChoice.TORCH))
+    features, lengths = ours.features(chunks_of(minute, [20, 7, 13.3]))
+    network = cast(Encoder, ours._modules.encoder)
+    with torch.inference_mode():
+        apart, counts = network(features, lengths)
+        monkeypatch.setitem(encoder._FRAMES_AT_ONCE, "cpu", 1024)
+        together, same_counts = network._encode_together(features, lengths, lambda module, *inputs: module(*inputs))
+    assert counts.tolist() == same_counts.tolist()
+    assert len(set(counts.tolist())) == 3
+    for one, other, count in zip(apart, together, counts.tolist(), strict=True):
+        assert torch.allclose(one[:count], other[:count], atol=1e-4)
+
+
+def test_the_shape_that_costs_are_counted_with_is_the_replicas() -> None:
+    """NeMo adds the class, the tokenizer's file and the number of pieces when it builds the model."""
+    config = _config("", Shape()) | {"target": "EncDecRNNTBPEModel", "tokenizer": {"model_path": "", "type": "bpe"}}
+    config["joint"] = config["joint"] | {"num_classes": FULL_SIZE.pieces}
+    assert describe(config) == FULL_SIZE

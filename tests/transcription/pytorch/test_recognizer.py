@@ -21,7 +21,6 @@ from parakeet_cli.transcription.chunking import Samples
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
-from parakeet_cli.transcription.pytorch import recognizer as recognizer_module
 from parakeet_cli.transcription.pytorch.fitting import Fitting
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 from parakeet_cli.transcription.recognizer import Frames, Row
@@ -295,30 +294,11 @@ def test_a_disk_too_full_to_unpack_gzip_is_no_damage(
 
 
 @pytest.mark.parametrize(
-    ("device", "window", "chunks"),
-    [
-        ("cpu", 36, 4),
-        ("cuda", 36, 32),
-        ("cpu", 5, 4),
-        ("cpu", 606, 1),
-        ("cuda", 606, 1),
-        ("cuda", 126, 9),
-        ("cpu", 72, 2),
-    ],
+    ("window", "chunks"),
+    [(36, 4), (5, 4), (606, 1), (72, 2)],
 )
-def test_batches_of_longer_chunks_have_fewer_of_them(
-    demo: Checkpoint,
-    recognizer: TorchRecognizer,
-    monkeypatch: pytest.MonkeyPatch,
-    device: str,
-    window: float,
-    chunks: int,
-) -> None:
-    import torch
-
-    monkeypatch.setattr(recognizer_module, "free_bytes", lambda _: 1 << 36)
-    chooser = TorchRecognizer(recognizer._modules, demo, torch.device(device), torch.float32)
-    assert chooser.chunks_a_batch(window) == chunks
+def test_batches_of_longer_chunks_have_fewer_of_them(recognizer: TorchRecognizer, window: float, chunks: int) -> None:
+    assert recognizer.chunks_a_batch(window) == chunks
 
 
 def test_the_language_is_the_checkpoints(demo: Checkpoint, recognizer: TorchRecognizer) -> None:
