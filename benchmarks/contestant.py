@@ -64,6 +64,28 @@ def onnx_asr(folder: Path, threads: int, quantization: str | None = None) -> Tra
     return transcribe
 
 
+def sherpa_onnx(folder: Path, threads: int, suffix: str = "") -> Transcribe:
+    import sherpa_onnx as tool
+
+    loaded: Any = tool.OfflineRecognizer.from_transducer(
+        **{part: str(folder / f"{part}-model{suffix}.onnx") for part in ("encoder", "decoder", "joiner")},
+        tokens=str(folder / "vocab.txt"),
+        model_type="nemo_transducer",
+        num_threads=threads,
+    )
+
+    def transcribe(audio: Path) -> int:
+        streams = []
+        for piece in _pieces(audio):
+            streams.append(loaded.create_stream())
+            streams[-1].accept_waveform(_RATE, piece)
+        for first in range(0, len(streams), _PIECES_A_BATCH):
+            loaded.decode_streams(streams[first : first + _PIECES_A_BATCH])
+        return sum(len(stream.result.tokens) for stream in streams)
+
+    return transcribe
+
+
 def nano_parakeet(model: Path, threads: int) -> Transcribe:
     """Its own loader wants v3's 8,192 tokens: the sizes are those of our checkpoint instead."""
     import tarfile
@@ -120,6 +142,8 @@ TOOLS: dict[str, Callable[[Path, int], Transcribe]] = {
     "nemo": nemo,
     "onnx-asr": onnx_asr,
     "onnx-asr-int8": lambda folder, threads: onnx_asr(folder, threads, "int8"),
+    "sherpa-onnx": sherpa_onnx,
+    "sherpa-onnx-int8": lambda folder, threads: sherpa_onnx(folder, threads, ".int8"),
     "nano-parakeet": nano_parakeet,
     "faster-whisper": faster_whisper,
 }

@@ -34,9 +34,12 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PEERS = (
     "onnx-asr==0.12.0",
     "onnxruntime==1.32.0",
+    "sherpa-onnx==2.0.1",
     "nano-parakeet==0.2.1",
     "faster-whisper==1.2.1",
 )
+_EXPORTED_LAST = "joiner-model.int8.onnx"
+"""A folder without it was exported in part, or before sherpa-onnx took part."""
 _CLIP_SECONDS = 11
 _SLOWEST = 3 * 3600
 """Seconds a process may take."""
@@ -107,14 +110,15 @@ def _prepare(folder: Path, threads: int, whisper: Path | None) -> list[_Contesta
     replica, exported, peers = folder / "replica.nemo", folder / "onnx", folder / "peers"
     if not replica.exists():
         _call(sys.executable, "-m", "benchmarks.replica", str(replica))
-    if not (exported / "config.json").exists():
+    if not (exported / _EXPORTED_LAST).exists():
         _call(sys.executable, "-m", "benchmarks.onnx_export", str(replica), str(exported))
-    if not (peers / "installed").exists():
+    installed, wanted = peers / "installed", "\n".join(_PEERS)
+    if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
         _call(sys.executable, "-m", "venv", str(peers))
         pip = (str(peers / "bin" / "python"), "-m", "pip", "install", "--quiet")
         _call(*pip, "-c", str(_ROOT / "constraints.txt"), "torch")
         _call(*pip, *_PEERS)
-        (peers / "installed").touch()
+        installed.write_text(wanted, encoding="utf-8")
     ours: tuple[str, ...] = (
         str(Path(sys.executable).parent / "parakeet"),
         "transcribe",
@@ -134,6 +138,8 @@ def _prepare(folder: Path, threads: int, whisper: Path | None) -> list[_Contesta
         _Contestant("nano-parakeet", (*theirs, "nano-parakeet", str(replica))),
         _Contestant("onnx-asr", (*theirs, "onnx-asr", str(exported))),
         _Contestant("onnx-asr int8", (*theirs, "onnx-asr-int8", str(exported))),
+        _Contestant("sherpa-onnx", (*theirs, "sherpa-onnx", str(exported))),
+        _Contestant("sherpa-onnx int8", (*theirs, "sherpa-onnx-int8", str(exported))),
     ]
     if whisper:
         contestants.append(_Contestant("faster-whisper", (*theirs, "faster-whisper", str(whisper))))
