@@ -12,10 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
+import hypothesis
 import imageio_ffmpeg
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

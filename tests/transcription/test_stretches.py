@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parakeet_cli.settings import SAMPLE_RATE, ActivitySettings
@@ -53,7 +53,6 @@ def stretches(items: Sequence[Sound | Skipped]) -> list[tuple[int, int]]:
 runs = st.lists(st.tuples(st.sampled_from([SOUND, SILENT, DEAD]), st.integers(1, 15 * SECOND)), max_size=9)
 
 
-@settings(deadline=None)
 @given(kinds=runs, hop=st.sampled_from([SECOND, 7]), skip=st.sampled_from([2.0, 5.0, float("inf")]))
 def test_every_sample_is_sent_once_or_told_as_skipped_in_order(kinds: Kinds, hop: int, skip: float) -> None:
     items = list(divide(heard(kinds, hop), ActivitySettings(skip_silence_seconds=skip), ENCODER_FRAME))
@@ -69,7 +68,6 @@ def test_every_sample_is_sent_once_or_told_as_skipped_in_order(kinds: Kinds, hop
     assert position == sum(count for _, count in kinds) * FRAME
 
 
-@settings(deadline=None)
 @given(kinds=runs)
 def test_no_frame_with_sound_is_ever_skipped(kinds: Kinds) -> None:
     items = divided(kinds, skip_silence_seconds=2.0)
@@ -79,7 +77,6 @@ def test_no_frame_with_sound_is_ever_skipped(kinds: Kinds) -> None:
             assert not sounding[item.start : item.end].any()
 
 
-@settings(deadline=None)
 @given(kinds=runs)
 def test_stretches_begin_on_encoder_frames_and_the_decoder_afresh(kinds: Kinds) -> None:
     items = divided(kinds, skip_silence_seconds=2.0)
