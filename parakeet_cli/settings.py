@@ -91,7 +91,7 @@ class ChunkSettings:
 
     chunk_seconds: float = 30.0
     """What a chunk owns: the part whose frames are decoded."""
-    context_seconds: float = 3.0
+    context_seconds: float = 2.0
     """What it hears besides, on each side."""
 
 

@@ -181,17 +181,17 @@ def test_options_come_from_the_environment_too(parakeet: Command) -> None:
 @pytest.mark.parametrize(
     ("minutes", "options", "heard"),
     [
-        (None, (), [36, 36]),
-        ("0.05", (), [9] * 18),
+        (None, (), [34, 34]),
+        ("0.05", (), [7] * 19),
         ("10", (), [59.5]),
-        ("0.05", ("--chunk-seconds", "24"), [30, 30, 30]),
-        ("10", ("--chunk-seconds", "24"), [30, 30, 30]),
+        ("0.05", ("--chunk-seconds", "24"), [28, 28, 28]),
+        ("10", ("--chunk-seconds", "24"), [28, 28, 28]),
     ],
 )
 def test_the_original_services_chunk_minutes_are_understood(
     parakeet: Command, tmp_path: Path, minutes: str | None, options: tuple[str, ...], heard: list[int]
 ) -> None:
-    """A chunk hears 3 s of context on both sides; ``--chunk-seconds`` wins over ``CHUNK_MINITE``."""
+    """A chunk hears 2 s of context on both sides; ``--chunk-seconds`` wins over ``CHUNK_MINITE``."""
     write_wav(parakeet.folder / "talk.wav", beeps(["one"] * 149))  # 59.5 s between digital silence
     environment = {"BEEP_LOG": str(tmp_path / "log")} | ({"CHUNK_MINITE": minutes} if minutes else {})
     done = parakeet("transcribe", "talk.wav", *options, environment=environment)
