@@ -2,12 +2,13 @@
 
 Its faults are told by the environment. ``BEEP_SECONDS`` makes each batch take that long and ``BEEP_LOAD_SECONDS`` the
 load. ``BEEP_FAULT`` is ``WHAT@N``, at the Nth batch (0: while it loads), WHAT being ``exit``, ``segv``, ``kill``,
-``stop``, ``hang``, ``memory`` (short of it), ``model`` (is damaged), ``raise`` (a bug) or ``babble``. With
+``stop``, ``hang``, ``memory`` (short of it), ``model`` (is damaged), ``raise`` (a bug), ``warn`` or ``babble``. With
 ``BEEP_ONCE``, the path of a file, only the process that comes to make that file has the fault. ``BEEP_FEAR`` is a word
 at whose sound the process ends, ``BEEP_DOUBT`` one of which it is never sure, and ``BEEP_DEAF`` the seconds, ``2-5``,
 that it does not hear. ``BEEP_LOG`` names a file that gets the process's number as a line.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -73,6 +74,8 @@ def fail_at(batch: int) -> None:
             os._exit(7)
         case "hang":
             time.sleep(1000)
+        case "warn":
+            logging.getLogger("parakeet_cli.tests").warning("Batches are half as large (so the test wants it).")
         case "memory":
             raise EngineFailed("The engine ran out of memory (so the test wants it).")
         case "model":

@@ -11,7 +11,7 @@ from typing import TypeVar
 from parakeet_cli.settings import ChunkSettings, LifecycleSettings, TranscriptionSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.engine import Engine, StartEngine, Tell, Told, Wear
-from parakeet_cli.transcription.engine.process import EngineProcess
+from parakeet_cli.transcription.engine.process import EngineProcess, side_by_side
 from tests import beeping_engine
 
 __all__ = ["PATIENCE", "Listener", "beeping", "children", "eventually", "is_alive", "start_beeping"]
@@ -49,7 +49,8 @@ def beeping(
     """An engine that hears beeps; its faults are told by the environment."""
     checkpoint = Checkpoint("beeps", Path(__file__))  # any file
     lifecycle = lifecycle or LifecycleSettings()
-    return EngineProcess(tell, checkpoint, settings or TranscriptionSettings(), lifecycle, beeping_engine.COMMAND)
+    settings = side_by_side(settings or TranscriptionSettings(), lifecycle)
+    return EngineProcess(tell, checkpoint, settings, lifecycle, beeping_engine.COMMAND)
 
 
 def start_beeping(lifecycle: LifecycleSettings) -> StartEngine:

@@ -8,8 +8,6 @@ from itertools import count
 from parakeet_cli.settings import TranscriptionSettings
 from parakeet_cli.transcription.engine import Ended, Ready, Saved, Tell
 from parakeet_cli.transcription.events import Recording
-from parakeet_cli.transcription.media.inputs import Media
-from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.pipeline import Transcriber
 from parakeet_cli.transcription.recognizer import Recognizer
 from parakeet_cli.transcription.savepoints import Savepoint
@@ -35,12 +33,13 @@ class InProcessEngine:
         self._savepoints: dict[int, Savepoint] = {}
         threading.Thread(target=self._run, daemon=True, name="in-process engine").start()
 
-    def transcribe(
-        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
-    ) -> None:
+    def transcribe(self, recording: Recording, savepoint: Savepoint | None = None) -> None:
         if savepoint:
-            self._savepoints[number] = savepoint
-        self._asked.put(Recording(number, media, probed=probed))
+            self._savepoints[recording.number] = savepoint
+        self._asked.put(recording)
+
+    def flush(self) -> None:
+        """Nothing waits for others here."""
 
     def cancel(self, number: int) -> None:
         self._cancelled.add(number)

@@ -12,7 +12,7 @@ from parakeet_cli.server.origins import is_loopback
 from parakeet_cli.server.run import running_server
 from parakeet_cli.settings import ServerSettings, TranscriptionSettings
 from parakeet_cli.transcription.checkpoints import find, identity
-from parakeet_cli.transcription.engine.process import EngineProcess
+from parakeet_cli.transcription.engine.process import EngineProcess, side_by_side
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 
 __all__ = ["run"]
@@ -34,7 +34,8 @@ def run(settings: ServerSettings, model: str, transcription: TranscriptionSettin
     with DownloadBar(model) as bar:
         checkpoint = find(model, watcher=bar)
     set_up_logs(as_json=as_json)
-    start_engine = partial(EngineProcess, checkpoint=checkpoint, settings=transcription, lifecycle=settings.lifecycle)
+    recognition = side_by_side(transcription, settings.lifecycle)
+    start_engine = partial(EngineProcess, checkpoint=checkpoint, settings=recognition, lifecycle=settings.lifecycle)
     maker = fingerprint(transcription, identity(checkpoint.path))
     with (
         running_server(settings, checkpoint, maker, start_engine) as server,

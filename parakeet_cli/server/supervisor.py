@@ -16,7 +16,7 @@ from parakeet_cli.server.row import Row
 from parakeet_cli.server.work import State, Work
 from parakeet_cli.settings import LifecycleSettings
 from parakeet_cli.transcription.engine import Ended, Engine, Ready, Saved, StartEngine, Told, Wear
-from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Started
+from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.media.inputs import DescriptorMedia
 
 __all__ = ["STOPPING", "USUAL_WAIT", "Supervisor"]
@@ -124,7 +124,7 @@ class Supervisor:
         assert self._engine is not None, "the engine is ready"
         work.change(state=State.RUNNING)
         try:
-            self._engine.transcribe(work.number, work.media, work.savepoint, work.probed)
+            self._engine.transcribe(Recording(work.number, work.media, probed=work.probed), work.savepoint)
         except OSError as error:
             self._fail(work, UnreadableMedia(f"The recording cannot be read any more ({error.strerror})."))
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from parakeet_cli.errors import InputError, ParakeetError
 from parakeet_cli.transcript import Segment, Transcript, Word
 from parakeet_cli.transcription.engine import Ended, Engine, Ready, Saved, Tell, Wear
-from parakeet_cli.transcription.events import Failed, Finished, Progress, Started
+from parakeet_cli.transcription.events import Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.media.inputs import Media
-from parakeet_cli.transcription.media.probe import Probed
 from parakeet_cli.transcription.savepoints import Savepoint
 from tests.engines import eventually
 
@@ -31,14 +30,16 @@ class Puppet:
     media: dict[int, Media] = field(default_factory=dict)
     savepoints: dict[int, Savepoint] = field(default_factory=dict)
     cancelled: list[int] = field(default_factory=list)
+    flushes: int = 0
     is_closed: bool = False
 
-    def transcribe(
-        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
-    ) -> None:
+    def transcribe(self, recording: Recording, savepoint: Savepoint | None = None) -> None:
         if savepoint:
-            self.savepoints[number] = savepoint
-        self.media[number] = media
+            self.savepoints[recording.number] = savepoint
+        self.media[recording.number] = recording.media
+
+    def flush(self) -> None:
+        self.flushes += 1
 
     def cancel(self, number: int) -> None:
         self.cancelled.append(number)
@@ -138,10 +139,11 @@ class _Racer:
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def transcribe(
-        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
-    ) -> None:
-        self._ask(number)
+    def transcribe(self, recording: Recording, savepoint: Savepoint | None = None) -> None:
+        self._ask(recording.number)
+
+    def flush(self) -> None:
+        pass
 
     def cancel(self, number: int) -> None:
         pass

@@ -15,6 +15,7 @@ from parakeet_cli.errors import EngineFailed, FfmpegMissing, ModelCorrupt, NotMe
 from parakeet_cli.server.desk import Desk, EngineState, State, View, Work
 from parakeet_cli.settings import SAMPLE_RATE, LifecycleSettings
 from parakeet_cli.transcript import Token
+from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia
 from parakeet_cli.transcription.savepoints import Savepoint
 from tests.engines import PATIENCE, eventually
@@ -441,10 +442,10 @@ def test_media_that_cannot_be_given_to_the_engine_fails_alone(make: Make) -> Non
     engine = puppets.engine()
     transcribe = engine.transcribe
 
-    def refuse(number: int, media: FileMedia, *known: Any) -> None:
-        if number == bad.number:
+    def refuse(recording: Recording, *known: Any) -> None:
+        if recording.number == bad.number:
             raise OSError(9, "Bad file descriptor")
-        transcribe(number, media, *known)
+        transcribe(recording, *known)
 
     engine.transcribe = refuse  # type: ignore[method-assign, assignment]
     engine.ready()

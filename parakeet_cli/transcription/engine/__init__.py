@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.transcription.events import Event
-from parakeet_cli.transcription.media.inputs import Media
-from parakeet_cli.transcription.media.probe import Probed
+from parakeet_cli.transcription.events import Event, Recording
 from parakeet_cli.transcription.savepoints import Savepoint
 
-__all__ = ["Ended", "Engine", "Ready", "Saved", "StartEngine", "Tell", "Told", "Wear"]
+__all__ = ["Ended", "Engine", "Ready", "Room", "Saved", "StartEngine", "Tell", "Told", "Wear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +18,11 @@ class Ready:
     model: str
     language: str | None
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Nothing waits, and another recording would be decoded at once; told again after one was given, or a flush."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Ended:
     error: ParakeetError | None = None
 
 
-Told = Ready | Event | Wear | Saved | Ended
+Told = Ready | Event | Room | Wear | Saved | Ended
 
 Tell = Callable[[Told], None]
 """Called from a thread of the engine's, in order; must return quickly."""
@@ -54,13 +57,14 @@ Tell = Callable[[Told], None]
 class Engine(Protocol):
     """A recognizer at work. All methods return at once, may be called from any thread, and do nothing once it ended."""
 
-    def transcribe(
-        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
-    ) -> None:
-        """Begin a recording; events with this number follow, the last of them ``Finished`` or ``Failed``.
+    def transcribe(self, recording: Recording, savepoint: Savepoint | None = None) -> None:
+        """Begin a recording; events with its number follow, the last of them ``Finished`` or ``Failed``.
 
         It goes on from a whole ``savepoint``, but for one of another checkpoint, other settings or another version.
         """
+
+    def flush(self) -> None:
+        """Finish what was given, in batches that are not full if need be, before anything else is begun."""
 
     def cancel(self, number: int) -> None:
         """Give a recording up within one batch; at most events under way still come."""

@@ -1,9 +1,10 @@
 """The engine's own process, ``python -m parakeet_cli.transcription.engine.host FD``: a recognizer behind a socket.
 
-It ends with its socket, whatever it is doing, so that no engine outlives the server that started it.
+It ends with its socket, whatever it is doing, so that no engine outlives the door that started it.
 """
 
 import faulthandler
+import logging
 import os
 import queue
 import signal
@@ -23,15 +24,17 @@ from parakeet_cli.errors import EngineError
 from parakeet_cli.settings import RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
-from parakeet_cli.transcription.engine import Ended, Ready, Saved
+from parakeet_cli.transcription.engine import Ended, Ready, Room, Saved
 from parakeet_cli.transcription.engine.messages import (
     Beat,
     Cancel,
+    Flush,
     Order,
     Orders,
     Report,
     Setup,
     Transcribe,
+    Warned,
     reports_of,
 )
 from parakeet_cli.transcription.engine.saving import mark_of, read_savepoint
@@ -58,7 +61,7 @@ def serve(connection: socket.socket, load: Load = load_recognizer) -> NoReturn:
     """Load what the first order names, transcribe what the others name, and end the process when the socket closes."""
     faulthandler.enable()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # meant for the server, which may want to finish first
+        signal.signal(number, signal.SIG_IGN)  # meant for the door, which may want to finish first
     host = _Host(connection, load)
     threading.Thread(target=host.listen, daemon=True, name="orders").start()
     host.work()
@@ -70,7 +73,8 @@ class _Host:
         self._sending = threading.Lock()
         self._load = load
         self._setup: queue.SimpleQueue[Setup] = queue.SimpleQueue()
-        self._recordings: queue.SimpleQueue[Recording] = queue.SimpleQueue()
+        self._recordings: queue.SimpleQueue[Recording | None] = queue.SimpleQueue()
+        """None: flush."""
         self._waiting: set[int] = set()
         """Numbers of the recordings that are not drawn yet; whoever takes one out of it decides what becomes of it."""
         self._descriptors: dict[int, int] = {}
@@ -101,22 +105,25 @@ class _Host:
     def work(self) -> NoReturn:
         setup = self._setup.get()
         threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
+        logger = logging.getLogger("parakeet_cli")
+        logger.addHandler(_Warnings(self._send))
+        logger.propagate = False
         try:
             loaded = self._load(setup.checkpoint, setup.settings.recognizer)
             watched = _Watched(loaded, self._clock, cache(partial(mark_of, loaded, setup)))
             self._transcriber = Transcriber(watched, setup.settings, savepoints=self)
             self._send(Ready(loaded.model, loaded.language, str(getattr(loaded, "device", "cpu"))))
-            for event in self._transcriber.transcribe(self._coming()):
-                self._send(event)
-                if isinstance(event, Finished | Failed):
-                    self._forget(event.recording)
+            while True:
+                for event in self._transcriber.transcribe(self._coming()):
+                    self._send(event)
+                    if isinstance(event, Finished | Failed):
+                        self._forget(event.recording)
         except EngineError as error:
             self._send(Ended(error))
             _end(error.exit_code)
         except BaseException:
             sys.excepthook(*sys.exc_info())
             _end(1)
-        _end(0)
 
     def load(self, recording: int) -> Savepoint | None:
         """For the Transcriber, as ``save``."""
@@ -134,7 +141,10 @@ class _Host:
                 if order.goes_on:
                     self._savepoints[number] = read_savepoint(descriptors.popleft())
                 self._waiting.add(number)
-                self._recordings.put(Recording(number, self._media(order), probed=order.probed))
+                recording = Recording(number, self._media(order), order.track, order.start, order.end, order.probed)
+                self._recordings.put(recording)
+            case Flush():
+                self._recordings.put(None)
             case Cancel(number=number) if number in self._descriptors:
                 if not self._take_out(number) and self._transcriber:
                     self._transcriber.cancel(number)
@@ -144,8 +154,13 @@ class _Host:
         return FileMedia(order.path) if order.path else DescriptorMedia(self._descriptors[order.number], order.name)
 
     def _coming(self) -> Iterator[Recording]:
+        """Until those that have come are to be finished first."""
         while True:
+            if self._recordings.empty():
+                self._send(Room())
             recording = self._recordings.get()
+            if recording is None:
+                return
             if self._take_out(recording.number):
                 yield recording
 
@@ -173,6 +188,17 @@ class _Host:
                     self._connection.sendall(message)
                 except OSError:
                     _end(0)
+
+
+class _Warnings(logging.Handler):
+    """What the library logs as a warning is told."""
+
+    def __init__(self, send: Callable[[Report], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(Warned(record.getMessage()))
 
 
 class _Clock:

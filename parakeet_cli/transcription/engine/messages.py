@@ -1,4 +1,4 @@
-"""What the server's process and the engine's say to each other: JSON, each message after its length.
+"""What a door's process and the engine's say to each other: JSON, each message after its length.
 
 Nothing is unpickled on either side. The engine parses model files, so what comes from it is taken for a stranger's: its
 types and sizes are checked, and a message that is none raises ``BadMessage``.
@@ -14,7 +14,7 @@ from parakeet_cli.errors import EngineFailed, InputError, ParakeetError
 from parakeet_cli.settings import TranscriptionSettings
 from parakeet_cli.transcript import Segment, Transcript
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.engine import Ended, Ready, Saved
+from parakeet_cli.transcription.engine import Ended, Ready, Room, Saved
 from parakeet_cli.transcription.engine.values import BadValue, Shape, shape_of
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Started
 from parakeet_cli.transcription.media.probe import Probed
@@ -23,6 +23,7 @@ __all__ = [
     "BadMessage",
     "Beat",
     "Cancel",
+    "Flush",
     "Message",
     "Order",
     "Orders",
@@ -30,6 +31,7 @@ __all__ = [
     "Reports",
     "Setup",
     "Transcribe",
+    "Warned",
     "pack",
     "reports_of",
 ]
@@ -74,6 +76,9 @@ class Transcribe:
     number: int
     path: Path | None
     name: str
+    track: int | str | None = None
+    start: float | None = None
+    end: float | None = None
     probed: Probed | None = None
     goes_on: bool = False
 
@@ -81,6 +86,11 @@ class Transcribe:
 @dataclass(frozen=True, slots=True)
 class Cancel:
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """As ``Engine.flush``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,13 @@ class Beat:
     longest: float
     batches: int
     memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What the engine logs, for whoever reads the log of its door."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +130,15 @@ class _Fault:
     message: str
 
 
-Order = Setup | Transcribe | Cancel
-Report = Ready | Event | Saved | Ended | Beat
-_Wire = Ready | Started | Progress | Saved | Finished | Beat | _Segments | _Fault
+Order = Setup | Transcribe | Flush | Cancel
+Report = Ready | Event | Room | Saved | Ended | Beat | Warned
+_Wire = Ready | Started | Progress | Room | Saved | Finished | Beat | Warned | _Segments | _Fault
 Message = Order | _Wire
 
-_ORDERS = {kind.__name__: shape_of(kind, finite=False) for kind in (Setup, Transcribe, Cancel)}
+_ORDERS = {kind.__name__: shape_of(kind, finite=False) for kind in (Setup, Transcribe, Flush, Cancel)}
 _REPORTS = {
     kind.__name__: shape_of(kind, finite=True)
-    for kind in (Ready, Started, Progress, Saved, Finished, Beat, _Segments, _Fault)
+    for kind in (Ready, Started, Progress, Room, Saved, Finished, Beat, Warned, _Segments, _Fault)
 }
 _SHAPES = _ORDERS | _REPORTS
 
@@ -150,12 +167,14 @@ def reports_of(report: Report) -> Iterator[bytes]:
             yield pack(_Fault(None, None, ""))
         case Ended(error=ParakeetError() as error):
             yield pack(_Fault(None, error.code, str(error)[:_LONGEST_TEXT]))
-        case Ready() | Started() | Progress() | Saved() | Beat():
+        case Warned(message=message):
+            yield pack(Warned(message[:_LONGEST_TEXT]))
+        case Ready() | Started() | Progress() | Room() | Saved() | Beat():
             yield pack(report)
 
 
 class Orders:
-    """Bytes from the server's process become orders."""
+    """Bytes from the door's process become orders."""
 
     def __init__(self) -> None:
         self._frames = _Frames(_ORDERS)
@@ -189,6 +208,8 @@ class Reports:
                     yield _failure(message)
                 case Saved():
                     yield _bounded(message)
+                case Warned(message=text):
+                    yield Warned(text[:_LONGEST_TEXT])
                 case _:
                     assert isinstance(message, Report)
                     yield message

@@ -23,21 +23,23 @@ from parakeet_cli.transcription.engine.messages import (
     BadMessage,
     Beat,
     Cancel,
+    Flush,
     Order,
     Report,
     Reports,
     Setup,
     Transcribe,
+    Warned,
     pack,
 )
 from parakeet_cli.transcription.engine.saving import written
 from parakeet_cli.transcription.engine.watch import Watch
+from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.child_messages import Messages
-from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
-from parakeet_cli.transcription.media.probe import Probed
+from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia
 from parakeet_cli.transcription.savepoints import Savepoint
 
-__all__ = ["EngineProcess"]
+__all__ = ["EngineProcess", "side_by_side"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,8 +52,15 @@ _DEATH_SECONDS = 10.0
 """After SIGKILL; a process that a driver holds in the kernel may stay for ever, and is not waited for."""
 _LOOK_SECONDS = 1.0
 _READ_BYTES = 1 << 16
+_LETS_CODE_RUN = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "HYDRA_INSTANTIATE_ALLOWLIST_OVERRIDE")
 _LONGEST_ORDER = 1 << 15
 """Bytes; a file may have hundreds of tracks with long titles, and the socket takes some 200 KB unread."""
+
+
+def side_by_side(settings: TranscriptionSettings, lifecycle: LifecycleSettings) -> TranscriptionSettings:
+    """With recordings that share batches and do not wait for company, as those of a server's clients."""
+    batch = replace(settings.batch, recordings_at_once=lifecycle.concurrency, patience_seconds=_PATIENCE_SECONDS)
+    return replace(settings, batch=batch)
 
 
 class EngineProcess:
@@ -72,6 +81,7 @@ class EngineProcess:
         self._limits = lifecycle
         self._command = command
         self._verbose = settings.recognizer.verbose
+        self._is_trusted = settings.recognizer.trust_model
         self._socket, self._theirs = socket.socketpair()
         self._sending = threading.Lock()
         self._is_over = False
@@ -80,20 +90,18 @@ class EngineProcess:
         self._doom: ParakeetError | None = None
         """Why it is being killed, or what it said before it ended."""
         self._stderr = Messages()
-        batch = replace(settings.batch, recordings_at_once=lifecycle.concurrency, patience_seconds=_PATIENCE_SECONDS)
-        self._send(Setup(checkpoint, replace(settings, batch=batch)))
+        self._send(Setup(checkpoint, settings))
         threading.Thread(target=self._run, daemon=True, name="engine").start()
 
-    def transcribe(
-        self, number: int, media: Media, savepoint: Savepoint | None = None, probed: Probed | None = None
-    ) -> None:
-        """Raises ``OSError`` if the descriptor of ``media`` is closed, ``TypeError`` for a URL or standard input."""
-        match media:
+    def transcribe(self, recording: Recording, savepoint: Savepoint | None = None) -> None:
+        """Raises ``OSError`` if the descriptor of its media is closed, ``TypeError`` for a URL or standard input."""
+        rest = recording.track, recording.start, recording.end, recording.probed
+        match recording.media:
             case FileMedia(path=path):
-                self._order(Transcribe(number, path, "", probed), savepoint)
+                self._order(Transcribe(recording.number, path, "", *rest), savepoint)
             case DescriptorMedia(descriptor=descriptor, name=name):
-                self._order(Transcribe(number, None, name, probed), savepoint, descriptor)
-            case _:
+                self._order(Transcribe(recording.number, None, name, *rest), savepoint, descriptor)
+            case media:
                 raise TypeError(f"An engine is given files and descriptors, not {media}.")
 
     def _order(self, order: Transcribe, savepoint: Savepoint | None, *descriptors: int) -> None:
@@ -108,6 +116,9 @@ class EngineProcess:
                 else:
                     order, descriptors = replace(order, goes_on=True), (*descriptors, file)
             self._send(order, *descriptors)
+
+    def flush(self) -> None:
+        self._send(Flush())
 
     def cancel(self, number: int) -> None:
         self._send(Cancel(number))
@@ -154,7 +165,7 @@ class EngineProcess:
         self._tell(Ended(self._end()))
 
     def _start(self, theirs: int) -> "subprocess.Popen[bytes]":
-        """In a session of its own, so that a terminal's Ctrl-C is the server's alone."""
+        """In a session of its own, so that a terminal's Ctrl-C is the door's alone."""
         return subprocess.Popen(
             [*self._command, str(theirs)],
             stdin=subprocess.DEVNULL,
@@ -163,7 +174,7 @@ class EngineProcess:
             bufsize=0,
             pass_fds=[theirs],
             start_new_session=True,
-            env=_environment(os.environ),
+            env=_environment(os.environ, is_trusted=self._is_trusted),
         )
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
@@ -201,6 +212,8 @@ class EngineProcess:
             case Ready():
                 watch.is_loaded = True
                 self._tell(report)
+            case Warned(message=message):
+                _LOG.warning("%s", message)
             case _:
                 self._tell(report)
 
@@ -225,11 +238,13 @@ class EngineProcess:
             self._drain_stderr()
             process.stderr.close()
         if self._doom is None and not self._is_closing:
+            how = _how(code)
             self._doom = EngineFailed(
-                f"The engine ended unexpectedly ({_how(code)}); try again, the server's log says more."
+                f"The engine ended unexpectedly ({how}); `parakeet doctor` tells what works here."
             )
         if self._doom:
-            _LOG.warning("%s%s", self._doom, "".join(f"\n  {display(line)}" for line in self._stderr.tail))
+            level = logging.WARNING if isinstance(self._doom, EngineFailed) else logging.INFO  # whoever hears it tells
+            _LOG.log(level, "%s%s", self._doom, "".join(f"\n  {display(line)}" for line in self._stderr.tail))
         return self._doom
 
     def _drain_stderr(self) -> None:
@@ -266,8 +281,8 @@ def _how(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """Without the server's secrets, and with nothing that would let a checkpoint run code."""
-    dropped = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "HYDRA_INSTANTIATE_ALLOWLIST_OVERRIDE", "HF_TOKEN")
+def _environment(ours: Mapping[str, str], *, is_trusted: bool) -> dict[str, str]:
+    """Without the door's secrets, and with nothing that would let a checkpoint run code unless it is trusted."""
+    dropped = {"HF_TOKEN"} if is_trusted else {"HF_TOKEN", *_LETS_CODE_RUN}
     kept = {name: value for name, value in ours.items() if name not in dropped and "API_KEY" not in name}
-    return kept | {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1", "HF_HUB_OFFLINE": "1"}
+    return kept | {"HF_HUB_OFFLINE": "1"} | ({} if is_trusted else {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"})

@@ -54,7 +54,11 @@ def _record(kind: Any, members: list[tuple[str, Shape]]) -> Shape:
     names = [name for name, _ in members]
     writers = [shape.write for _, shape in members]
     readers = [shape.read for _, shape in members]
-    fields_of = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+
+    def one_by_one(value: Any) -> tuple[Any, ...]:
+        return tuple([getattr(value, name) for name in names])
+
+    fields_of = attrgetter(*names) if len(names) > 1 else one_by_one
 
     def write(value: Any) -> list[Any]:
         return [write(member) for write, member in zip(writers, fields_of(value), strict=True)]

@@ -14,17 +14,19 @@ from parakeet_cli.errors import AudioTooLong, EngineFailed, ModelCorrupt, NotMed
 from parakeet_cli.settings import DecodingSettings, Dtype, RecognizerSettings, TranscriptionSettings, Vad
 from parakeet_cli.transcript import Gap, Partial, Segment, Silence, Token, Transcript, Word
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.engine import Ended, Ready, Saved
+from parakeet_cli.transcription.engine import Ended, Ready, Room, Saved
 from parakeet_cli.transcription.engine.messages import (
     BadMessage,
     Beat,
     Cancel,
+    Flush,
     Order,
     Orders,
     Report,
     Reports,
     Setup,
     Transcribe,
+    Warned,
     pack,
     reports_of,
 )
@@ -70,6 +72,8 @@ reports = st.one_of(
     st.builds(Saved, numbers, savepoints),
     st.builds(Finished, numbers, transcripts, seconds),
     st.builds(Beat, seconds, seconds, numbers, numbers),
+    st.builds(Warned, st.text(st.characters(), max_size=2_000)),
+    st.just(Room()),
 )
 
 
@@ -106,10 +110,13 @@ def test_an_order_arrives_as_it_was_given(name: str, track: str, vad: Vad, dtype
     )
     settings = replace(settings, activity=replace(settings.activity, vad=vad, skip_silence_seconds=math.inf))
     file = Path("/tmp/b\udcff\n.mp3")
+    probed = Probed("1:2", MediaInfo(end, (AudioTrack(0, 1, track, "aac", True, name),)))
     orders: list[Order] = [
         Setup(Checkpoint("demo", file, ("en", "de")), settings),
         Transcribe(1, file, ""),
-        Transcribe(2, None, name, Probed("1:2", MediaInfo(end, (AudioTrack(0, 1, track, "aac", True, name),))), True),
+        Transcribe(2, None, name, track, end, None, probed, True),
+        Transcribe(3, file, "", 2, None, end),
+        Flush(),
         Cancel(2),
     ]
     reader = Orders()

@@ -21,7 +21,7 @@ from parakeet_cli.settings import (
 )
 from parakeet_cli.transcription.checkpoints import find
 from parakeet_cli.transcription.engine import Ended, Ready, Saved
-from parakeet_cli.transcription.engine.process import EngineProcess
+from parakeet_cli.transcription.engine.process import EngineProcess, side_by_side
 from parakeet_cli.transcription.events import Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, UrlMedia
 from parakeet_cli.transcription.media.media_file import open_media
@@ -72,8 +72,8 @@ def test_a_descriptor_and_a_path_are_transcribed_by_one_engine(start: Start, wav
     engine, listener = start()
     with wav.open("rb") as file:
         file.seek(17)
-        engine.transcribe(4, DescriptorMedia(file.fileno(), "upload.wav"))
-        engine.transcribe(5, FileMedia(wav))
+        engine.transcribe(Recording(4, DescriptorMedia(file.fileno(), "upload.wav")))
+        engine.transcribe(Recording(5, FileMedia(wav)))
         assert listener.until(Ready) == Ready("beeps", "en", "cpu")
         finished = [listener.until(Finished), listener.until(Finished)]
         assert file.tell() == 17  # the engine reads with an offset of its own
@@ -86,7 +86,7 @@ def test_a_descriptor_and_a_path_are_transcribed_by_one_engine(start: Start, wav
 def test_the_owner_may_close_a_descriptor_as_soon_as_it_is_given(start: Start, wav: Path, tmp_path: Path) -> None:
     engine, listener = start()
     with wav.open("rb") as file:
-        engine.transcribe(1, DescriptorMedia(file.fileno(), "upload.wav"))
+        engine.transcribe(Recording(1, DescriptorMedia(file.fileno(), "upload.wav")))
     other = write_wav(tmp_path / "other.wav", beeps(["nine"]))
     with other.open("rb"):  # has the number that the first had here
         assert listener.until(Finished, 1).transcript.text == "one two three"
@@ -96,7 +96,7 @@ def test_a_transcript_is_the_one_that_this_process_would_make(start: Start, tmp_
     words = [WORDS[i * 7 % 10] for i in range(300)]
     file = FileMedia(write_wav(tmp_path / "long.wav", beeps(words)))
     engine, listener = start()
-    engine.transcribe(1, file)
+    engine.transcribe(Recording(1, file))
     ours = list(Transcriber(BeepRecognizer(), TranscriptionSettings()).transcribe([Recording(0, file)]))[-1]
     theirs = listener.until(Finished)
     assert isinstance(ours, Finished)
@@ -111,13 +111,13 @@ def test_a_long_recording_goes_on_in_another_engine_of_the_same_settings(start: 
     file = FileMedia(write_wav(tmp_path / "long.wav", beeps(words, pause=1.76)))  # no chunk ends in a word
     whole = list(Transcriber(BeepRecognizer(), TranscriptionSettings()).transcribe([Recording(0, file)]))[-1]
     first, listener = start(BEEP_SECONDS="0.2")
-    first.transcribe(1, file)
+    first.transcribe(Recording(1, file))
     savepoints = [listener.until(Saved).savepoint for _ in range(2)]
     first.close()
     tokens = savepoints[0].tokens[: savepoints[1].kept] + savepoints[1].tokens
     savepoint = replace(savepoints[1], kept=0, tokens=tokens)
     second, listener = start()
-    second.transcribe(2, file, savepoint)
+    second.transcribe(Recording(2, file), savepoint)
     assert listener.until(Started).resumed_at == savepoint.position / SAMPLE_RATE > 0
     rest = listener.until(Finished).transcript
     assert isinstance(whole, Finished)
@@ -125,7 +125,7 @@ def test_a_long_recording_goes_on_in_another_engine_of_the_same_settings(start: 
     assert [word.tokens for word in rest.words] == [word.tokens for word in whole.transcript.words]
     assert [word.text for event in listener.told if isinstance(event, Progress) for word in event.words] == words
     other, listener = start(settings=TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=20.0)))
-    other.transcribe(3, file, savepoint)
+    other.transcribe(Recording(3, file), savepoint)
     assert listener.until(Started).resumed_at == 0.0
 
 
@@ -134,7 +134,7 @@ def test_what_is_known_of_a_file_of_endless_titles_is_found_out_again(start: Sta
         state = file.state
     endless = Probed(state, MediaInfo(1.5, (AudioTrack(0, 0, None, "pcm", True, "x" * 1_000_000),)))
     engine, listener = start()
-    engine.transcribe(1, FileMedia(wav), probed=endless)  # it would not fit into the socket
+    engine.transcribe(Recording(1, FileMedia(wav), probed=endless))  # it would not fit into the socket
     assert listener.until(Finished).transcript.text == "one two three"
 
 
@@ -142,8 +142,8 @@ def test_what_is_no_media_fails_alone(start: Start, wav: Path, tmp_path: Path) -
     text = tmp_path / "text.mp4"
     text.write_text("hello " * 100)
     engine, listener = start()
-    engine.transcribe(1, FileMedia(text))
-    engine.transcribe(2, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(text)))
+    engine.transcribe(Recording(2, FileMedia(wav)))
     assert listener.until(Finished).recording == 2
     failed = next(told for told in listener.told if isinstance(told, Failed))
     assert (failed.recording, type(failed.error)) == (1, NotMedia)
@@ -151,41 +151,43 @@ def test_what_is_no_media_fails_alone(start: Start, wav: Path, tmp_path: Path) -
 
 def test_the_settings_reach_the_engine(start: Start, wav: Path) -> None:
     engine, listener = start(settings=TranscriptionSettings(decoding=DecodingSettings(end=0.5)))
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     assert listener.until(Finished).transcript.text == "one"
+    engine.transcribe(Recording(2, FileMedia(wav), start=0.5, end=0.9))
+    assert listener.until(Finished, 2).transcript.text == "two"
 
 
 def test_what_is_cancelled_is_told_no_more_and_others_go_on(start: Start, wav: Path, tmp_path: Path) -> None:
     long = write_wav(tmp_path / "long.wav", beeps(["four"] * 600))
     engine, listener = start(BEEP_SECONDS="0.3")
-    engine.transcribe(1, FileMedia(long))
+    engine.transcribe(Recording(1, FileMedia(long)))
     listener.until(Started, 1)
     engine.cancel(1)
     with wav.open("rb") as file:
-        engine.transcribe(2, DescriptorMedia(file.fileno(), "a"))
+        engine.transcribe(Recording(2, DescriptorMedia(file.fileno(), "a")))
         engine.cancel(2)
-        engine.transcribe(3, DescriptorMedia(file.fileno(), "b"))
+        engine.transcribe(Recording(3, DescriptorMedia(file.fileno(), "b")))
     assert listener.until(Finished).recording == 3
 
 
 def test_what_is_cancelled_while_the_model_loads_never_begins(start: Start, wav: Path) -> None:
     engine, listener = start(BEEP_LOAD_SECONDS="1")
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     engine.cancel(1)
-    engine.transcribe(2, FileMedia(wav))
+    engine.transcribe(Recording(2, FileMedia(wav)))
     listener.until(Finished, 2)
     assert 1 not in {getattr(told, "recording", None) for told in listener.told}
 
 
 def test_an_engine_that_is_closed_is_gone_before_it_says_so(start: Start, wav: Path) -> None:
     engine, listener = start(BEEP_SECONDS="60")
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     listener.until(Started)
     (process,) = engines()
     engine.close()
     assert listener.until(Ended) == Ended(None)
     assert not is_alive(process)
-    engine.transcribe(2, FileMedia(wav))  # nothing happens
+    engine.transcribe(Recording(2, FileMedia(wav)))  # nothing happens
     engine.cancel(1)
     engine.close()
 
@@ -197,7 +199,7 @@ def test_an_engine_does_not_hear_the_terminals_signals(start: Start, wav: Path) 
     assert os.getsid(process) != os.getsid(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # systemd and others send it to all processes
         os.kill(process, number)
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     listener.until(Finished)
 
 
@@ -215,7 +217,7 @@ def test_an_engine_does_not_hear_the_terminals_signals(start: Start, wav: Path) 
 )
 def test_an_engine_that_breaks_says_how(start: Start, wav: Path, fault: str, says: str) -> None:
     engine, listener = start(BEEP_FAULT=fault)
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     error = listener.until(Ended).error
     assert isinstance(error, EngineFailed)
     assert says in str(error)
@@ -224,9 +226,18 @@ def test_an_engine_that_breaks_says_how(start: Start, wav: Path, fault: str, say
 
 def test_the_last_words_of_an_engine_are_in_the_log(start: Start, wav: Path, caplog: pytest.LogCaptureFixture) -> None:
     engine, listener = start(BEEP_FAULT="raise@1")
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     listener.until(Ended)
     assert "a bug (so the test wants it)" in caplog.text
+
+
+def test_what_an_engine_logs_is_in_the_log_of_its_door(
+    start: Start, wav: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine, listener = start(BEEP_FAULT="warn@1")
+    engine.transcribe(Recording(1, FileMedia(wav)))
+    listener.until(Finished)
+    assert "half as large (so the test wants it)" in caplog.messages[0]
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_its_own_error(start: Start) -> None:
@@ -244,14 +255,14 @@ def test_a_command_that_is_not_there_is_an_engine_that_failed() -> None:
 
 def test_an_engine_that_is_stopped_is_killed_when_its_heart_does_not_beat(start: Start, wav: Path) -> None:
     engine, listener = start(LifecycleSettings(heartbeat_seconds=2.5), BEEP_FAULT="stop@1")
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     assert "no sign of life for 2.5 s" in str(listener.until(Ended).error)
     assert not engines()
 
 
 def test_an_engine_that_hangs_in_a_batch_is_killed(start: Start, wav: Path) -> None:
     engine, listener = start(LifecycleSettings(hang_seconds=1.5), BEEP_FAULT="hang@1")
-    engine.transcribe(1, FileMedia(wav))
+    engine.transcribe(Recording(1, FileMedia(wav)))
     assert "hung for" in str(listener.until(Ended).error)
     assert not engines()
 
@@ -259,7 +270,7 @@ def test_an_engine_that_hangs_in_a_batch_is_killed(start: Start, wav: Path) -> N
 def test_an_engine_that_was_always_slow_does_not_hang(start: Start, wav: Path) -> None:
     engine, listener = start(LifecycleSettings(hang_seconds=1.0), BEEP_SECONDS="0.2")
     for number in range(3):
-        engine.transcribe(number, FileMedia(wav))
+        engine.transcribe(Recording(number, FileMedia(wav)))
         listener.until(Finished, number)
 
 
@@ -276,7 +287,7 @@ def test_an_engine_that_takes_no_orders_is_stopped(start: Start, wav: Path) -> N
     os.kill(process, signal.SIGSTOP)
     begun = time.monotonic()
     for number in range(50_000):
-        engine.transcribe(number, FileMedia(wav))
+        engine.transcribe(Recording(number, FileMedia(wav)))
     assert time.monotonic() - begun < 20  # it never blocked
     assert "did not take its orders" in str(listener.until(Ended).error)
 
@@ -284,7 +295,7 @@ def test_an_engine_that_takes_no_orders_is_stopped(start: Start, wav: Path) -> N
 def test_an_engine_is_given_nothing_that_it_would_have_to_fetch(start: Start) -> None:
     engine, _ = start()
     with pytest.raises(TypeError):
-        engine.transcribe(1, UrlMedia("http://127.0.0.1/talk.mp3"))
+        engine.transcribe(Recording(1, UrlMedia("http://127.0.0.1/talk.mp3")))
 
 
 def test_secrets_and_switches_do_not_reach_the_engine(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +317,7 @@ def test_an_engine_has_as_many_descriptors_after_forty_uploads_as_before(start: 
     def transcribe(numbers: range) -> None:
         for number in numbers:
             with wav.open("rb") as file:
-                engine.transcribe(number, DescriptorMedia(file.fileno(), "upload"))
+                engine.transcribe(Recording(number, DescriptorMedia(file.fileno(), "upload")))
             if number % 3 == 0:
                 engine.cancel(number)
         finished = [number for number in numbers if number % 3]
@@ -326,9 +337,10 @@ def test_killed_parents_take_their_engine_and_its_ffmpeg_along(tmp_path: Path) -
     script = (
         "import sys, time, pathlib\n"
         "from tests.engines import beeping\n"
+        "from parakeet_cli.transcription.events import Recording\n"
         "from parakeet_cli.transcription.media.inputs import FileMedia\n"
         "engine = beeping(lambda told: print(type(told).__name__, flush=True))\n"
-        "engine.transcribe(1, FileMedia(pathlib.Path(sys.argv[1])))\n"
+        "engine.transcribe(Recording(1, FileMedia(pathlib.Path(sys.argv[1]))))\n"
         "time.sleep(1000)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "BEEP_SECONDS": "1000"}
@@ -345,7 +357,7 @@ def test_killed_parents_take_their_engine_and_its_ffmpeg_along(tmp_path: Path) -
 def test_a_killed_engine_takes_its_ffmpeg_along(start: Start, tmp_path: Path) -> None:
     long = write_wav(tmp_path / "long.wav", beeps(["four"] * 3_000))
     engine, listener = start(BEEP_SECONDS="1000")
-    engine.transcribe(1, FileMedia(long))
+    engine.transcribe(Recording(1, FileMedia(long)))
     listener.until(Started)
     (process,) = engines()
     eventually(lambda: children(process))
@@ -373,9 +385,10 @@ def test_the_demo_checkpoint_in_its_own_process_hears_what_it_hears_in_this_one(
 
     checkpoint, settings = find("demo"), TranscriptionSettings()
     listener = Listener()
-    engine = EngineProcess(listener, checkpoint, settings, LifecycleSettings())
+    lifecycle = LifecycleSettings()
+    engine = EngineProcess(listener, checkpoint, side_by_side(settings, lifecycle), lifecycle)
     with SPEECH.open("rb") as file:
-        engine.transcribe(1, DescriptorMedia(file.fileno(), SPEECH.name))
+        engine.transcribe(Recording(1, DescriptorMedia(file.fileno(), SPEECH.name)))
     theirs = listener.until(Finished).transcript
     engine.close()
     listener.until(Ended)
