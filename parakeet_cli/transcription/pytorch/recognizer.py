@@ -29,6 +29,8 @@ _MOST_CHUNKS_ON_CUDA = 32
 _WINDOW_SECONDS = 36.0
 """What a chunk of those hears; a batch of longer ones has as many seconds."""
 
+_ARCHIVE = b"PK\x03\x04"
+"""What ``torch.save`` writes begins so, as every zip."""
 _SAVING = "a smaller --batch-size or --chunk-seconds"
 
 
@@ -149,6 +151,8 @@ class TorchRecognizer:
         return file.getvalue()
 
     def unpack(self, packed: bytes) -> DecoderState:
+        if not packed.startswith(_ARCHIVE):  # such as one that bears an engine's mark; torch would raise anything
+            raise ValueError("the state is another engine's")
         content = torch.load(io.BytesIO(packed), map_location=self.device, weights_only=True)
         if not isinstance(content, dict) or content.get("decoder") != type(self._modules.decoder).__name__:
             raise ValueError("the state is another engine's")

@@ -214,6 +214,8 @@ def test_a_packed_state_goes_on_as_the_state_itself(
     assert len(expected.tokens) > 3
     assert second.pack(resumed_end) == first.pack(end)
     assert first.unpack(first.pack(None)) is None
+    with pytest.raises(ValueError, match="another engine's"):  # as one that bears the mark of an engine's process
+        first.unpack(bytes(32) + first.pack(state))
 
 
 def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: TorchRecognizer, minute: Samples) -> None:
@@ -231,7 +233,7 @@ def test_a_chunk_is_decoded_in_pieces_that_begin_afresh(recognizer: TorchRecogni
 def test_overflow_in_a_short_format_is_repeated_in_fp32(
     demo: Checkpoint, engine: EngineChoice, minute: Samples, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Scaled weights fit into fp16, what they give does not: 65,504 is its largest value."""
+    """Row C22. Scaled weights fit into fp16, what they give does not: 65,504 is its largest value."""
     loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP16, engine=engine))
     chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
     plain = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine))
@@ -249,6 +251,7 @@ def test_overflow_in_a_short_format_is_repeated_in_fp32(
 def test_values_that_stay_infinite_are_an_error_of_that_sound(
     demo: Checkpoint, engine: EngineChoice, minute: Samples
 ) -> None:
+    """Row C22."""
     loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
     last_norm(loaded).weight.data.fill_(float("inf"))
     chunk = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)[0]
