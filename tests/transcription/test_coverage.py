@@ -184,12 +184,14 @@ def unknown(token: Token) -> Token:
 
 
 def test_a_flood_of_unknown_tokens_is_decoded_again_exactly(tmp_path: Path) -> None:
+    """Row C22."""
     recognizer = Flooded(stops=True)
     assert texts(transcribed(tmp_path, recognizer)) == SPOKEN
     assert True in recognizer.exact
 
 
 def test_a_flood_that_does_not_stop_is_a_gap_and_no_text(tmp_path: Path) -> None:
+    """Row C22."""
     transcript = transcribed(tmp_path, Flooded(stops=False))
     assert UNKNOWN not in transcript.text
     assert sum(gap.end - gap.start for gap in transcript.gaps) > 120

@@ -1,4 +1,4 @@
-"""What does not fit in memory is encoded in smaller parts; a fault is injected, as on a card that is full."""
+"""What does not fit in memory is encoded in smaller parts; a fault is injected, as on a card that is full (row C20)."""
 
 import gc
 import logging
