@@ -190,6 +190,18 @@ MaxFailures = Annotated[
     ),
 ]
 
+Isolate = Annotated[
+    bool | None,
+    typer.Option(
+        "--isolate/--no-isolate",
+        envvar="PARAKEET_ISOLATE",
+        rich_help_panel=BATCH,
+        help="Recognize files in a process of its own, which is started again if it crashes or hangs. "
+        "Default: where there is a card.",
+        show_default=False,
+    ),
+]
+
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", envvar="PARAKEET_QUIET", rich_help_panel=TALK, help="Say only what went wrong."),

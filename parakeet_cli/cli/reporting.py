@@ -51,11 +51,11 @@ def forwarded_warnings(reporter: Reporter) -> Iterator[None]:
 
 
 class _LogHandler(logging.Handler):
-    """Warnings of the library become warnings of the reporter."""
+    """Warnings of the library become warnings of the reporter; what an engine's process said last is left out."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.warning(record.getMessage())
+        self._reporter.warning(record.getMessage().partition("\n")[0])

@@ -42,6 +42,7 @@ def transcribe(
     shared: options.Shared = False,
     strict: options.Strict = False,
     max_failures: options.MaxFailures = None,
+    isolate: options.Isolate = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     log_format: options.LogFormat = options.LogStyle.TEXT,
@@ -74,7 +75,7 @@ def transcribe(
         max_duration=parse_time(max_duration, "--max-duration"),
     )
     if server is None:
-        workplace = _here(context, recognition, decoding, verbose=verbose)
+        workplace = _here(context, recognition, decoding, isolate, verbose=verbose)
     else:
         workplace = _there(context, recognition, server, server_key)
     manners = Manners(
@@ -104,7 +105,12 @@ def transcribe(
 
 
 def _here(
-    context: typer.Context, recognition: Recognition, decoding: DecodingSettings, *, verbose: bool
+    context: typer.Context,
+    recognition: Recognition,
+    decoding: DecodingSettings,
+    isolate: bool | None,
+    *,
+    verbose: bool,
 ) -> "Workplace":
     from parakeet_cli.cli.local_workplace import LocalWorkplace
 
@@ -113,7 +119,7 @@ def _here(
     settings = recognition.settings(decoding, verbose=verbose)
     if decoding.end is not None and decoding.end <= decoding.start:
         raise typer.BadParameter("--end must lie after --start.")
-    return LocalWorkplace(recognition.model, settings)
+    return LocalWorkplace(recognition.model, settings, isolate)
 
 
 def _there(context: typer.Context, recognition: Recognition, server: str, key: str | None) -> "Workplace":
