@@ -18,7 +18,7 @@ from parakeet_cli.settings import DecodingSettings, LifecycleSettings, Transcrip
 from parakeet_cli.transcription.checkpoints import Checkpoint, find, identity
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
-from parakeet_cli.transcription.media.inputs import FileMedia
+from parakeet_cli.transcription.media.inputs import FileMedia, Media
 from parakeet_cli.transcription.pipeline import Event, OnDownload, Recording, Transcriber
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class LocalWorkplace:
 
     def _is_isolated(self, tasks: Collection[Task]) -> bool:
         """An engine's process is given files alone. Raises ``typer.BadParameter`` if that was asked for with others."""
-        are_files = all(isinstance(task.recording.media, FileMedia) for task in tasks)
+        are_files = all(_is_seen_by_all(task.recording.media) for task in tasks)
         if self.isolate and not are_files:
             raise typer.BadParameter("it takes files, no URLs and no stdin; leave it out.", param_hint="--isolate")
         if self.isolate is None:
@@ -126,6 +126,11 @@ def engine_starter(checkpoint: Checkpoint, settings: TranscriptionSettings) -> "
 
     lifecycle = LifecycleSettings(hang_seconds=_HANG_SECONDS)
     return partial(EngineProcess, checkpoint=checkpoint, settings=settings, lifecycle=lifecycle)
+
+
+def _is_seen_by_all(media: Media) -> bool:
+    """A file that each process finds by its path; ``/dev/stdin``, though it may lead to a file, is another in each."""
+    return isinstance(media, FileMedia) and not any(map(media.path.is_relative_to, ("/dev", "/proc")))
 
 
 def has_card() -> bool:

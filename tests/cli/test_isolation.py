@@ -139,6 +139,24 @@ def test_files_are_isolated_by_default_where_there_is_a_card(
         assert len(engines()) == expected, arguments
 
 
+def test_a_path_that_another_process_reads_otherwise_is_not_isolated(
+    parakeet: Command, tmp_path: Path, engines: Callable[[], list[int]]
+) -> None:
+    folder_of(parakeet, "two")
+    with (parakeet.folder / "0.wav").open("rb") as sound:
+        done = subprocess.run(
+            parakeet.line("transcribe", "/dev/stdin", "-f", "txt", "-o", "-"),
+            cwd=parakeet.folder,
+            env=parakeet.environment | {"BEEP_LOG": str(tmp_path / "log"), "BEEP_CARD": "1"},
+            stdin=sound,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (0, "one two\n"), done.stderr
+    assert engines() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
