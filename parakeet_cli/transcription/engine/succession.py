@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from parakeet_cli.errors import EngineFailed, ParakeetError, RecognitionFailed
-from parakeet_cli.transcription.engine import Ended, Engine, Ready, Room, Saved, StartEngine, Told
+from parakeet_cli.transcription.engine import Ended, Engine, Room, Saved, StartEngine, Told
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.savepoints import Savepoints
 
@@ -72,12 +72,11 @@ class Succession:
                 return
             self._gone.clear()
             engine = self._engine = self._start_engine(tell)
-        is_ready = False
+        had_room = False
         while not course.is_over:
             match what := told.get():
-                case Ready():
-                    is_ready = True
                 case Room():
+                    had_room = True
                     self._feed(engine, course)
                 case Saved(recording=number, savepoint=savepoint):
                     self._savepoints.save(number, savepoint)
@@ -86,7 +85,7 @@ class Succession:
                 case Ended() if self._closing.is_set():
                     return
                 case Ended(error=error):
-                    yield from course.bury(error or EngineFailed("The engine ended unasked; try again."), is_ready)
+                    yield from course.bury(error or EngineFailed("The engine ended unasked; try again."), had_room)
                     return
 
     def _feed(self, engine: Engine, course: "_Course") -> None:
@@ -144,9 +143,12 @@ class _Course:
                 self._under_way.pop(number, None)
         return event
 
-    def bury(self, error: ParakeetError, was_ready: bool) -> Iterator[Failed]:
-        """The engine died of ``error``; yields what is not tried again. Raises what is no recording's fault."""
-        if not was_ready or not isinstance(error, EngineFailed):
+    def bury(self, error: ParakeetError, had_room: bool) -> Iterator[Failed]:
+        """The engine died of ``error``; yields what is not tried again. Raises what is no recording's fault.
+
+        One that never had room was given nothing, and died of itself.
+        """
+        if not had_room or not isinstance(error, EngineFailed):
             raise error
         lost = list(self._under_way.values())
         self._under_way.clear()

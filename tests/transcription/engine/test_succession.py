@@ -33,7 +33,7 @@ class Engines:
     end: ParakeetError | None = DIED
     """Of those that die."""
     load: ParakeetError | None = None
-    """Why they do not."""
+    """Why they die at the start."""
     given: list[list[int]] = field(default_factory=list)
     """Recordings, by engine."""
     resumed: list[int] = field(default_factory=list)
@@ -68,9 +68,9 @@ class _Scripted:
         self._engines = engines
         self._waiting: list[int] = []
         self._is_dead = False
+        self._say(Ready("scripted", "en", "cpu"))
         if engines.load:
             self._die(engines.load)
-        self._say(Ready("scripted", "en", "cpu"))
         self._say(Room())
 
     def transcribe(self, recording: Recording, savepoint: Savepoint | None = None) -> None:
@@ -180,7 +180,7 @@ def test_deadly_recordings_between_which_others_are_finished_do_not_end_the_batc
 
 
 @pytest.mark.parametrize("error", [ModelCorrupt("It is damaged."), EngineFailed("Out of memory.")])
-def test_an_engine_that_does_not_load_ends_the_batch_at_once(error: ParakeetError) -> None:
+def test_an_engine_that_dies_before_it_is_given_anything_ends_the_batch_at_once(error: ParakeetError) -> None:
     engines = Engines(load=error)
     with pytest.raises(type(error)):
         list(engines.succession().transcribe(recordings(3)))
