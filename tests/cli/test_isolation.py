@@ -82,6 +82,19 @@ def test_engines_that_always_die_end_the_batch(parakeet: Command) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_the_first_failure_can_end_batch_and_engine(
+    parakeet: Command, tmp_path: Path, engines: Callable[[], list[int]]
+) -> None:
+    folder_of(parakeet, "nine", "two", "three")
+    environment = {"BEEP_FEAR": "nine", "BEEP_LOG": str(tmp_path / "log")}
+    options = ("--isolate", "--max-failures", "1", "--batch-size", "1", "-f", "txt")
+    done = parakeet("transcribe", ".", *options, environment=environment)
+    assert done.returncode == 3
+    assert "Stopped after 1 failed." in done.stderr
+    assert "0" not in texts(parakeet)
+    assert not any(map(is_alive, engines()))
+
+
 def test_a_model_that_does_not_load_is_one_sentence_and_exit_code_5(parakeet: Command) -> None:
     folder_of(parakeet, "two")
     done = parakeet("transcribe", ".", "--isolate", "--quiet", environment={"BEEP_FAULT": "model@0"})
