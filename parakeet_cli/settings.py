@@ -154,6 +154,8 @@ class BatchSettings:
     """Recordings that are decoded side by side, and take turns in the batches."""
     patience_seconds: float = math.inf
     """How long a chunk waits for others to fill its batch, when nothing else is ready."""
+    decoders: int | None = None
+    """Recordings that ffmpeg decodes at one time, so that their sound lies ready; None: one a processor, at most 8."""
 
 
 @dataclass(frozen=True, slots=True)

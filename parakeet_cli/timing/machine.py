@@ -1,6 +1,5 @@
 """Which machine it is, without torch."""
 
-import math
 import os
 import platform
 import re
@@ -9,6 +8,8 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from parakeet_cli.processors import processors
 
 __all__ = ["Machine", "describe", "load_average", "others_at_work", "peak_bytes"]
 
@@ -28,7 +29,7 @@ class Machine:
 
 
 def describe() -> Machine:
-    return Machine(_cpu(), _cores(), platform.platform(terse=True), platform.python_version(), _driver())
+    return Machine(_cpu(), processors(), platform.platform(terse=True), platform.python_version(), _driver())
 
 
 def load_average() -> float:
@@ -50,12 +51,6 @@ def peak_bytes() -> int:
 def _cpu() -> str:
     names = re.search(r"^model name\s*:\s*(.+)", _read("/proc/cpuinfo"), re.MULTILINE)
     return names[1].strip() if names else platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = re.match(r"(\d+) (\d+)", _read("/sys/fs/cgroup/cpu.max"))
-    return min(own, math.ceil(int(quota[1]) / int(quota[2]))) if quota else own
 
 
 def _driver() -> str | None:

@@ -1,4 +1,4 @@
-"""Recordings are decoded side by side, each in a thread of its own, and their items taken in turn."""
+"""Recordings are decoded side by side, each in a thread of its own; their items are taken in turn, or in order."""
 
 import math
 import threading
@@ -56,11 +56,12 @@ class _Lane(Generic[Item]):
 
 
 class Feed(Generic[Item]):
-    """Iterates over what ``listen`` makes of ``recordings``, ``at_once`` of them side by side.
+    """Iterates over what ``listen`` makes of ``recordings``; the items of ``at_once`` of them are taken in turn.
 
-    The next recording is drawn, by a thread of the feed's own, when fewer are being decoded; drawing may take as long
-    as it likes. About ``ahead`` items lie ready, shared by those that are decoded. The numbers in ``unwanted`` are not
-    decoded, and leave it when they are drawn.
+    The next recording is drawn, by a thread of the feed's own, when fewer than that, and fewer than ``decoders``, are
+    being decoded; drawing may take as long as it likes. About ``ahead`` items lie ready of those that are read, and
+    half as many of those whose turn comes later. The numbers in ``unwanted`` are not decoded, and leave it when they
+    are drawn.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class Feed(Generic[Item]):
         listen: Callable[[Recording, Interruption], Generator[Item, None, None]],
         *,
         at_once: int,
+        decoders: int = 1,
         ahead: int,
         unwanted: set[int],
     ) -> None:
         self._recordings = iter(recordings)
         self._listen = listen
         self._at_once = at_once
+        self._decoders = max(at_once, decoders)
         self._ahead = ahead
         self._unwanted = unwanted
         self._changed = threading.Condition()
@@ -196,7 +199,7 @@ class Feed(Generic[Item]):
 
     def _waits_for_a_place(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._decoding() < self._at_once)
+            self._changed.wait_for(lambda: self._is_closed or self._decoding() < self._decoders)
             self._is_drawing = not self._is_closed
             return self._is_drawing
 
@@ -248,9 +251,13 @@ class Feed(Generic[Item]):
             return True
 
     def _has_room(self, lane: _Lane[Item]) -> bool:
-        """Each may have its share, and those that are read a few in any case, whatever others have left lying."""
+        """Of those that are read each may have its share, and a few items in any case; of the others a few."""
+        read = self._oldest()
         count = len(lane.items)
-        if lane in self._oldest() and count < min(_FEW, self._ahead):
+        if lane not in read:
+            later = sum(len(other.items) for other in self._lanes if other not in read)
+            return later < max(1, self._ahead // 2) and count < _FEW
+        if count < min(_FEW, self._ahead):
             return True
-        ready = sum(len(other.items) for other in self._lanes)
-        return ready < self._ahead and count < self._ahead // self._decoding()
+        ready = sum(len(other.items) for other in read)
+        return ready < self._ahead and count < self._ahead // sum(not other.is_decoded for other in read)

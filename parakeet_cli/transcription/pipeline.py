@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from parakeet_cli.errors import RecognitionFailed
+from parakeet_cli.processors import processors
 from parakeet_cli.settings import SAMPLE_RATE, TranscriptionSettings
 from parakeet_cli.transcript import Silence as Skipped
 from parakeet_cli.transcript import Token, Transcript, Word
@@ -26,6 +27,9 @@ __all__ = ["Event", "Failed", "Finished", "OnDownload", "Progress", "Recording",
 
 _SECONDS_AHEAD = 1200.0
 """Sound that may lie decoded before the batcher takes it; 77 MB."""
+
+_MOST_DECODERS = 8
+"""Unless somebody asks for more."""
 
 _LONG_SECONDS = 600.0
 """A recording that lasts longer gets savepoints."""
@@ -112,7 +116,12 @@ class Transcriber:
         at_once = batch.recordings_at_once
         batcher = Batcher(self.batch_size, in_turn=at_once > 1, patience_seconds=batch.patience_seconds)
         feed = Feed(
-            recordings, self._listener.listen, at_once=at_once, ahead=self._chunks_ahead, unwanted=self._cancelled
+            recordings,
+            self._listener.listen,
+            at_once=at_once,
+            decoders=min(batch.decoders or min(processors(), _MOST_DECODERS), self._chunks_ahead),
+            ahead=self._chunks_ahead,
+            unwanted=self._cancelled,
         )
         runs = _Runs(feed, self._cancelled)
         self._feed = feed

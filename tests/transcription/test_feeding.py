@@ -32,9 +32,14 @@ def counting(lengths: Sequence[int]) -> Listen:
 
 
 def feed(
-    recordings: Iterable[Recording], listen: Listen, at_once: int = 1, ahead: int = 8, unwanted: set[int] | None = None
+    recordings: Iterable[Recording],
+    listen: Listen,
+    at_once: int = 1,
+    ahead: int = 8,
+    unwanted: set[int] | None = None,
+    decoders: int = 1,
 ) -> Feed[str]:
-    return Feed(recordings, listen, at_once=at_once, ahead=ahead, unwanted=unwanted or set())
+    return Feed(recordings, listen, at_once=at_once, decoders=decoders, ahead=ahead, unwanted=unwanted or set())
 
 
 def read(items: Iterator[str | GivenUp | Idle]) -> list[str]:
@@ -59,18 +64,48 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
 @pytest.mark.parametrize("ahead", [1, 3, 100])
-def test_every_item_comes_once_and_in_order_of_its_recording(at_once: int, ahead: int) -> None:
+@pytest.mark.parametrize("decoders", [1, 3])
+def test_every_item_comes_once_and_in_order_of_its_recording(at_once: int, ahead: int, decoders: int) -> None:
     lengths = [7, 0, 1, 30, 2, 2, 11]
-    with closing(feed(numbered(*range(7)), counting(lengths), at_once, ahead)) as fed:
+    with closing(feed(numbered(*range(7)), counting(lengths), at_once, ahead, decoders=decoders)) as fed:
         items = read(fed.items(forever))
     for number, length in enumerate(lengths):
         assert [item for item in items if item.startswith(f"{number}.")] == [f"{number}.{i}" for i in range(length)]
     assert len(items) == sum(lengths)
 
 
-def test_one_at_a_time_keeps_the_order_of_recordings() -> None:
-    with closing(feed(numbered(0, 1, 2), counting([4, 1, 3]))) as fed:
+@pytest.mark.parametrize("decoders", [1, 2, 3])
+def test_one_at_a_time_keeps_the_order_of_recordings(decoders: int) -> None:
+    with closing(feed(numbered(0, 1, 2), counting([4, 1, 3]), decoders=decoders)) as fed:
         assert read(fed.items(forever)) == ["0.0", "0.1", "0.2", "0.3", "1.0", "2.0", "2.1", "2.2"]
+
+
+def test_several_decoders_work_while_one_recording_is_read() -> None:
+    """Each of three waits until all are under way, and what the first gives still comes first."""
+    together = threading.Barrier(3)
+
+    def listen(recording: Recording, _interruption: Interruption) -> Generator[str, None, None]:
+        together.wait(10)
+        yield str(recording.number)
+
+    with closing(feed(numbered(*range(6)), listen, decoders=3)) as fed:
+        assert read(fed.items(forever)) == [str(number) for number in range(6)]
+
+
+def test_what_lies_ready_of_later_recordings_is_bounded_too() -> None:
+    made: list[str] = []
+
+    def listen(recording: Recording, _interruption: Interruption) -> Generator[str, None, None]:
+        for index in range(3 if recording.number else 100):
+            made.append(f"{recording.number}.{index}")
+            yield made[-1]
+
+    with closing(feed(numbered(*range(50)), listen, ahead=8, decoders=4)) as fed:
+        items = fed.items(forever)
+        next(items)
+        time.sleep(0.3)
+        assert len(made) <= 1 + 8 + 8 // 2 + 4  # taken, ready of the first, of later ones, and in the hands of each
+        assert len(read(items)) == 100 + 49 * 3 - 1
 
 
 def test_one_at_a_time_draws_the_next_recording_only_when_the_last_is_decoded() -> None:

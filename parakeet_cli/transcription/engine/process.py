@@ -59,7 +59,9 @@ _LONGEST_ORDER = 1 << 15
 
 def side_by_side(settings: TranscriptionSettings, lifecycle: LifecycleSettings) -> TranscriptionSettings:
     """With recordings that share batches and do not wait for company, as those of a server's clients."""
-    batch = replace(settings.batch, recordings_at_once=lifecycle.concurrency, patience_seconds=_PATIENCE_SECONDS)
+    batch = replace(
+        settings.batch, recordings_at_once=lifecycle.concurrency, patience_seconds=_PATIENCE_SECONDS, decoders=1
+    )
     return replace(settings, batch=batch)
 
 
