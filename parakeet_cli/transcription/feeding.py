@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from parakeet_cli.transcription.events import Recording
+from parakeet_cli.transcription.media.inputs import UrlMedia
 from parakeet_cli.transcription.media.interruption import Interrupted, Interruption
 
 __all__ = ["Feed", "GivenUp", "Idle"]
@@ -189,6 +190,7 @@ class Feed(Generic[Item]):
     def _draw(self) -> None:
         try:
             while self._waits_for_a_place() and (recording := self._draw_one()) is not None:
+                self._wait_for_downloads(recording)
                 self._open(recording)
         except BaseException as error:
             self._error = error
@@ -209,6 +211,15 @@ class Feed(Generic[Item]):
         finally:
             with self._changed:
                 self._is_drawing = False
+
+    def _wait_for_downloads(self, recording: Recording) -> None:
+        """What is downloaded lies on the disk while it is decoded: no more of that at one time than is read."""
+        if isinstance(recording.media, UrlMedia):
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed or self._downloads() < self._at_once)
+
+    def _downloads(self) -> int:
+        return sum(isinstance(lane.recording.media, UrlMedia) and not lane.is_decoded for lane in self._lanes)
 
     def _open(self, recording: Recording) -> None:
         with self._changed:

@@ -11,7 +11,7 @@ import pytest
 
 from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.feeding import Feed, GivenUp, Idle
-from parakeet_cli.transcription.media.inputs import StdinMedia
+from parakeet_cli.transcription.media.inputs import StdinMedia, UrlMedia
 from parakeet_cli.transcription.media.interruption import Interruption
 
 Listen = Callable[[Recording, Interruption], Generator[str, None, None]]
@@ -90,6 +90,25 @@ def test_several_decoders_work_while_one_recording_is_read() -> None:
 
     with closing(feed(numbered(*range(6)), listen, decoders=3)) as fed:
         assert read(fed.items(forever)) == [str(number) for number in range(6)]
+
+
+def test_downloads_do_not_pile_up_on_the_disk() -> None:
+    """Three decoders, yet of recordings from the net no more at one time than are read."""
+    under_way = 0
+    most: list[int] = []
+
+    def listen(recording: Recording, _interruption: Interruption) -> Generator[str, None, None]:
+        nonlocal under_way
+        under_way += 1
+        time.sleep(0.02)
+        most.append(under_way)
+        yield str(recording.number)
+        under_way -= 1
+
+    urls = [Recording(number, UrlMedia(f"https://host/{number}.mp3")) for number in range(5)]
+    with closing(feed(urls, listen, decoders=3)) as fed:
+        assert read(fed.items(forever)) == [str(number) for number in range(5)]
+    assert most == [1] * 5
 
 
 def test_what_lies_ready_of_later_recordings_is_bounded_too() -> None:
