@@ -18,7 +18,7 @@ from benchmarks import recordings
 from benchmarks.recordings import Clips, Recording, SpokenWord, Utterance
 from benchmarks.stress_composer import Composer, Range
 from benchmarks.stress_sound import Passage, alternate, clipped, make_music, over_telephone, pink_noise, scaled_to
-from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.settings import SAMPLE_RATE, ChunkSettings
 
 __all__ = ["CHUNK", "DEFAULT_MINUTES", "KINDS", "Kind", "StressFile", "make_set", "read_set"]
 
@@ -26,8 +26,8 @@ DEFAULT_MINUTES = 20.0
 """Of each kind; all combinations of the zeros once, and nearly five hours in all."""
 CHUNK = 30.0
 """Seconds; the default length of chunks, and that of the shorter fixed cuts."""
-FIRST_CUT = 33.04
-"""Seconds; where parakeet first cuts a recording into chunks of 30 s with 3 s of context."""
+FIRST_CUT = CHUNK + ChunkSettings().context_seconds
+"""Seconds; where parakeet first cuts a recording into chunks of 30 s: the first one owns its missing context too."""
 MONOLOGUE = 54.0
 QUIET_DB, LOUD_DB = -40.0, 20.0
 MUSIC_SNR = 15.0

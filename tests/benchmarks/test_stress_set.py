@@ -247,7 +247,7 @@ def test_speakers_change_on_every_cut(of_kind: Make) -> None:
     ends = np.array([u.end for u in file.utterances])
     for place in (*cuts, 30.0, 60.0, 90.0):
         assert not any(word.start < place < word.end for word in file.words)
-        assert np.abs(ends - place).min() < 0.02
+        assert np.abs(ends - place).min() < 0.15  # half of a gap between two words
 
 
 def test_a_monologue_of_54_seconds_follows_the_end_of_a_sentence(of_kind: Make) -> None:
