@@ -142,6 +142,8 @@ class RecognizerSettings:
     allow_legacy: bool = False
     """Accept a checkpoint packed with gzip."""
     engine: EngineChoice = EngineChoice.AUTO
+    skip_confidence: float = 0.9
+    """How sure a TDT decoder must be that no word begins in the frames that it skips, 0 … 1; 0 skips as predicted."""
 
 
 @dataclass(frozen=True, slots=True)

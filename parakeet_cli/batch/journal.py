@@ -78,6 +78,7 @@ def fingerprint(settings: TranscriptionSettings, checkpoint: str) -> str:
         "coverage": asdict(settings.coverage),
         "segments": asdict(settings.segments),
         "dtype": settings.recognizer.dtype,
+        "skip_confidence": settings.recognizer.skip_confidence,
         "checkpoint": checkpoint,
     }
     return _digest(relevant)

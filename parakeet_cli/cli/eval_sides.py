@@ -65,6 +65,11 @@ def _engine(side: Side, value: str) -> Side:
     return _with_recognizer(side, replace(side.settings.recognizer, engine=engine))
 
 
+def _skip_confidence(side: Side, value: str) -> Side:
+    confidence = _number(value, "skip-confidence", model_options.SkipConfidence)
+    return _with_recognizer(side, replace(side.settings.recognizer, skip_confidence=confidence))
+
+
 def _vad(side: Side, value: str) -> Side:
     vad = Vad(_one_of(Vad, value, "vad"))
     return replace(side, settings=replace(side.settings, activity=replace(side.settings.activity, vad=vad)))
@@ -81,12 +86,12 @@ def _audit(side: Side, value: str) -> Side:
 
 
 def _chunk_seconds(side: Side, value: str) -> Side:
-    seconds = _seconds(value, "chunk-seconds", model_options.ChunkSeconds)
+    seconds = _number(value, "chunk-seconds", model_options.ChunkSeconds)
     return _with_chunks(side, replace(side.settings.chunks, chunk_seconds=seconds))
 
 
 def _context_seconds(side: Side, value: str) -> Side:
-    seconds = _seconds(value, "context-seconds", model_options.ContextSeconds)
+    seconds = _number(value, "context-seconds", model_options.ContextSeconds)
     return _with_chunks(side, replace(side.settings.chunks, context_seconds=seconds))
 
 
@@ -104,16 +109,16 @@ def _one_of(names: Iterable[str], text: str, option: str) -> str:
     return text
 
 
-def _seconds(text: str, name: str, option: Any) -> float:
+def _number(text: str, name: str, option: Any) -> float:
     """Within the bounds that the option has on the command line."""
     (bounds,) = option.__metadata__
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = float("nan")
-    if not bounds.min <= seconds <= bounds.max:
+        number = float("nan")
+    if not bounds.min <= number <= bounds.max:
         raise _refusal(f"{name} {text!r} is no number from {bounds.min:g} to {bounds.max:g}.")
-    return seconds
+    return number
 
 
 def _refusal(message: str) -> typer.BadParameter:
@@ -130,5 +135,6 @@ _OPTIONS: dict[str, Callable[[Side, str], Side]] = {
     "context-seconds": _context_seconds,
     "vad": _vad,
     "skip-silence": _skip_silence,
+    "skip-confidence": _skip_confidence,
     "audit": _audit,
 }

@@ -125,6 +125,17 @@ Audit = Annotated[
     ),
 ]
 
+SkipConfidence = Annotated[
+    float,
+    typer.Option(
+        envvar="PARAKEET_SKIP_CONFIDENCE",
+        rich_help_panel=MODEL,
+        min=0,
+        max=1,
+        help="Skip frames only where the decoder is so sure that no word begins there; 0 skips as the model predicts.",
+    ),
+]
+
 TrustModel = Annotated[
     bool,
     typer.Option(
@@ -174,6 +185,7 @@ class Recognition:
     trust_model: TrustModel = False
     allow_legacy: AllowLegacy = False
     engine: NetworkEngine = EngineChoice.AUTO
+    skip_confidence: SkipConfidence = RecognizerSettings().skip_confidence
 
     def settings(self, decoding: DecodingSettings, *, verbose: bool) -> TranscriptionSettings:
         """Raises ``typer.BadParameter`` for what cannot be read."""
@@ -183,7 +195,13 @@ class Recognition:
             coverage=CoverageSettings(self.audit),
             chunks=ChunkSettings(chunk_length(self.chunk_seconds, self.chunk_minutes), self.context_seconds),
             recognizer=RecognizerSettings(
-                self.device, self.dtype, self.trust_model, verbose, self.allow_legacy, self.engine
+                self.device,
+                self.dtype,
+                self.trust_model,
+                verbose,
+                self.allow_legacy,
+                self.engine,
+                self.skip_confidence,
             ),
             batch=BatchSettings(parse_batch_size(self.batch_size)),
         )

@@ -35,7 +35,7 @@ ServerKey = Annotated[
 
 _TRANSCRIPT = (
     *("track", "start", "end", "max_duration"),
-    *("chunk_seconds", "chunk_minutes", "context_seconds", "vad", "skip_silence", "audit"),
+    *("chunk_seconds", "chunk_minutes", "context_seconds", "vad", "skip_silence", "skip_confidence", "audit"),
 )
 """What decides what a transcript says: refused wherever it is set, as leaving it out would be felt."""
 _MACHINE = ("device", "dtype", "batch_size", "trust_model", "allow_legacy", "engine", "isolate", "verbose")

@@ -105,6 +105,7 @@ def to_json(report: Report) -> str:
             "context_seconds": settings.chunks.context_seconds,
             "vad": settings.activity.vad.value,
             "skip_silence_seconds": _finite(settings.activity.skip_silence_seconds),
+            "skip_confidence": settings.recognizer.skip_confidence,
             "audit": settings.coverage.audit,
         },
         "audio": asdict(report.audio),

@@ -62,7 +62,8 @@ def test_a_fingerprint_changes_with_what_changes_a_transcript_and_with_nothing_e
     others = (
         replace(usual, chunks=ChunkSettings(20.0)),
         replace(usual, recognizer=RecognizerSettings(dtype=Dtype.FP16)),
+        replace(usual, recognizer=RecognizerSettings(skip_confidence=0.0)),
     )
     assert fingerprint(same, "abc") == fingerprint(usual, "abc")
     made = [fingerprint(usual, "abc"), fingerprint(usual, "abd"), *(fingerprint(each, "abc") for each in others)]
-    assert len(set(made)) == 4
+    assert len(set(made)) == 5

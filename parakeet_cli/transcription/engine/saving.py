@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from parakeet_cli import __version__
-from parakeet_cli.settings import BatchSettings, RecognizerSettings
+from parakeet_cli.settings import BatchSettings
 from parakeet_cli.transcription.checkpoints import identity
 from parakeet_cli.transcription.engine.messages import Setup
 from parakeet_cli.transcription.engine.values import shape_of
@@ -52,11 +52,11 @@ def mark_of(recognizer: Recognizer, setup: Setup) -> bytes:
     except OSError:
         return os.urandom(32)
     settings = setup.settings
-    device = settings.recognizer.device, settings.recognizer.dtype, settings.recognizer.engine
+    how = replace(settings.recognizer, trust_model=False, verbose=False, allow_legacy=False)
     relevant = {
         "version": __version__,
         "checkpoint": checkpoint,
-        "recognizer": [type(recognizer).__qualname__, str(getattr(recognizer, "device", "")), *device],
-        "settings": asdict(replace(settings, recognizer=RecognizerSettings(), batch=BatchSettings())),
+        "recognizer": [type(recognizer).__qualname__, str(getattr(recognizer, "device", ""))],
+        "settings": asdict(replace(settings, recognizer=how, batch=BatchSettings())),
     }
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).digest()

@@ -14,6 +14,7 @@ from parakeet_cli.transcription.fastconformer.network import Network
 from parakeet_cli.transcription.fastconformer.quantized import Int8Linear, is_available, quantize
 from parakeet_cli.transcription.fastconformer.weights import prepare
 from parakeet_cli.transcription.pytorch.archive import damaged, read_weights
+from parakeet_cli.transcription.pytorch.decoding import Jumps, unspoken
 from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
 from parakeet_cli.transcription.pytorch.memory import Activations
 from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
@@ -41,8 +42,9 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
             converted.write(conversion, *contents)
             contents = converted.read(conversion) or contents
     architecture, weights, pieces = contents
+    jumps = Jumps(architecture.durations, settings.skip_confidence, unspoken(pieces, architecture.blank))
     with torch.device("meta"):
-        network = Network(architecture, Int8Linear if is_int8 else nn.Linear)
+        network = Network(architecture, Int8Linear if is_int8 else nn.Linear, jumps)
     network.load_state_dict(weights, strict=True, assign=True)
     network.eval().to(device)
     for module in network.modules():

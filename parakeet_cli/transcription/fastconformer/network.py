@@ -6,14 +6,17 @@ from parakeet_cli.transcription.fastconformer.architecture import Architecture
 from parakeet_cli.transcription.fastconformer.encoder import Encoder
 from parakeet_cli.transcription.fastconformer.features import LogMel
 from parakeet_cli.transcription.fastconformer.transducer import Transducer
+from parakeet_cli.transcription.pytorch.decoding import Jumps
 
 __all__ = ["Network"]
 
 
 class Network(nn.Module):
-    def __init__(self, architecture: Architecture, linear: type[nn.Module] = nn.Linear) -> None:
-        """``linear`` is what multiplies in the encoder's layers, made as ``nn.Linear`` is."""
+    def __init__(
+        self, architecture: Architecture, linear: type[nn.Module] = nn.Linear, jumps: Jumps | None = None
+    ) -> None:
+        """``linear`` is what multiplies in the encoder's layers, made as ``nn.Linear`` is; no ``jumps`` is greedy."""
         super().__init__()
         self.features = LogMel(architecture)
         self.encoder = Encoder(architecture, linear)
-        self.transducer = Transducer(architecture)
+        self.transducer = Transducer(architecture, jumps or Jumps(architecture.durations, 0.0, (architecture.blank,)))

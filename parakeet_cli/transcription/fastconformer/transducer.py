@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
 from parakeet_cli.transcription.fastconformer.prediction import Prediction
-from parakeet_cli.transcription.pytorch.decoding import Emission
+from parakeet_cli.transcription.pytorch.decoding import Emission, Jumps
 
 __all__ = ["State", "Transducer"]
 
@@ -44,10 +44,10 @@ class _Row:
 class Transducer(nn.Module):
     """Prediction network and joint network."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, jumps: Jumps) -> None:
         super().__init__()
         self._blank = architecture.blank
-        self._durations = architecture.durations
+        self._jumps = jumps
         self._max_symbols = architecture.max_symbols
         joint = architecture.joint
         self._state_shape = (architecture.prediction_layers, 1, architecture.prediction)
@@ -106,6 +106,7 @@ class Transducer(nn.Module):
 
     def _next_tokens(self, rows: Sequence[_Row], projected: Tensor, predicted: Tensor) -> dict[int, int]:
         """Move each row to its next token; the tokens found, by row."""
+        unspoken = torch.tensor(self._jumps.unspoken, device=projected.device)
         found: dict[int, int] = {}
         searching = [index for index, row in enumerate(rows) if row.frame < row.end]
         while searching:
@@ -113,17 +114,21 @@ class Transducer(nn.Module):
             index = torch.tensor(searching, device=projected.device)
             logits = self.out(torch.relu(projected[index, places] + predicted[index]))
             scores = logits[:, : self._blank + 1]
-            best, labels = scores.max(dim=1)
-            logprobs = (best - scores.logsumexp(dim=1)).tolist()
-            lengths = logits[:, self._blank + 1 :].argmax(dim=1).tolist()
+            best, indices = scores.max(dim=1)
+            labels = indices.tolist()
+            total = scores.logsumexp(dim=1)
+            logprobs = (best - total).tolist()
+            nothing = (scores[:, unspoken].logsumexp(dim=1) - total).exp().tolist() if self._blank in labels else []
+            chances = logits[:, self._blank + 1 :].softmax(dim=1).tolist()
             still = []
-            for place, (label, length, logprob) in enumerate(zip(labels.tolist(), lengths, logprobs, strict=True)):
-                row, duration = rows[searching[place]], self._durations[length]
+            for place, (label, chance) in enumerate(zip(labels, chances, strict=True)):
+                row = rows[searching[place]]
                 if label != self._blank:
                     found[searching[place]] = label
-                    self._emit(row, Emission(label, row.frame, duration, logprob))
+                    duration = self._jumps.durations[self._jumps.after_token(chance)]
+                    self._emit(row, Emission(label, row.frame, duration, logprobs[place]))
                     continue
-                row.frame += max(duration, 1)
+                row.frame += max(self._jumps.durations[self._jumps.after_blank(nothing[place], chance)], 1)
                 if row.frame < row.end:
                     still.append(searching[place])
             searching = still

@@ -18,4 +18,4 @@ def load_modules(checkpoint: Checkpoint, settings: RecognizerSettings, device: "
     from parakeet_cli.transcription.nemo.loading import load_model
     from parakeet_cli.transcription.nemo.modules import modules_of
 
-    return modules_of(load_model(checkpoint.path, device, settings))
+    return modules_of(load_model(checkpoint.path, device, settings), settings.skip_confidence)

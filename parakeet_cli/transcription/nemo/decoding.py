@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from parakeet_cli.transcription.pytorch.decoding import Emission
+from parakeet_cli.transcription.pytorch.decoding import Emission, Jumps, unspoken
 
 __all__ = ["CtcDecoder", "TransducerDecoder"]
 
@@ -20,7 +20,7 @@ _DEFAULT_MAX_SYMBOLS = 10
 class TransducerDecoder:
     """TDT where the joint network has outputs for durations, RNN-T where it has none."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, pieces: Sequence[str], skip_confidence: float) -> None:
         from nemo.collections.asr.parts.submodules.transducer_decoding import (
             GreedyBatchedRNNTLabelLoopingComputer,
             GreedyBatchedTDTLabelLoopingComputer,
@@ -41,6 +41,9 @@ class TransducerDecoder:
         durations = _durations(model)
         self._computer: Any
         if durations:
+            if skip_confidence:
+                jumps = Jumps(tuple(durations), skip_confidence, unspoken(pieces, self._blank))
+                common["joint"] = _SureJoint(model.joint, self._blank, jumps)
             self._computer = GreedyBatchedTDTLabelLoopingComputer(
                 durations=durations,
                 include_duration=True,
@@ -98,6 +101,39 @@ class TransducerDecoder:
         """Undo NeMo's scaling of ``max_prob``, (V·p − 1)/(V − 1), which maps an even distribution to 0."""
         probability = (confidence * (self._vocabulary - 1) + 1) / self._vocabulary
         return min(math.log(max(probability, 1e-30)), 0.0)
+
+
+class _SureJoint:
+    """NeMo's joint network, but that of durations it leaves a blank none but the one that ``Jumps`` chooses.
+
+    The computer takes the likeliest duration in the middle of its loop; this is where another can be given to it.
+    """
+
+    def __init__(self, joint: Any, blank: int, jumps: Jumps) -> None:
+        self._joint = joint
+        self._blank = blank
+        self._jumps = jumps
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._joint, name)
+
+    def joint_after_projection(self, frames: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
+        """[rows, 1, 1, labels and durations], as the network's."""
+        logits: torch.Tensor = self._joint.joint_after_projection(frames, predicted)
+        rows = logits.flatten(end_dim=-2)
+        scores, lengths = rows[:, : self._blank + 1], rows[:, self._blank + 1 :]
+        blanks = (scores.argmax(dim=1) == self._blank).nonzero().flatten()
+        if not len(blanks):
+            return logits
+        scores = scores[blanks]
+        nothing = scores[:, torch.tensor(self._jumps.unspoken, device=scores.device)].logsumexp(dim=1)
+        probabilities = (nothing - scores.logsumexp(dim=1)).exp().tolist()
+        chances = lengths[blanks].softmax(dim=1).tolist()
+        places = [self._jumps.after_blank(*chance) for chance in zip(probabilities, chances, strict=True)]
+        chosen = torch.full((len(places), lengths.shape[1]), -math.inf, dtype=logits.dtype, device=logits.device)
+        chosen[range(len(places)), places] = 0.0
+        lengths[blanks] = chosen
+        return rows.reshape(logits.shape)
 
 
 class CtcDecoder:

@@ -15,7 +15,7 @@ from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
 __all__ = ["modules_of"]
 
 
-def modules_of(model: Any) -> Modules:
+def modules_of(model: Any, skip_confidence: float) -> Modules:
     """The parts of a NeMo model that a recognizer uses."""
     featurizer = model.preprocessor.featurizer
     featurizer.dither = 0.0  # random noise would make two runs differ
@@ -38,14 +38,15 @@ def modules_of(model: Any) -> Modules:
             model.encoder.to(dtype)
 
     tokens: list[str] = model.tokenizer.ids_to_tokens(list(range(model.tokenizer.vocab_size)))
+    pieces = tuple(piece_text(token) for token in tokens)
     return Modules(
         features=features,
         encoder=model.encoder,
         encode=encode,
         encode_exactly=encode_exactly,
         activations=_activations(model.cfg.encoder),
-        decoder=TransducerDecoder(model) if hasattr(model, "joint") else CtcDecoder(model),
-        pieces=tuple(piece_text(token) for token in tokens),
+        decoder=TransducerDecoder(model, pieces, skip_confidence) if hasattr(model, "joint") else CtcDecoder(model),
+        pieces=pieces,
         frame_samples=int(featurizer.hop_length) * int(model.encoder.subsampling_factor),
         engine=EngineChoice.NEMO,
     )

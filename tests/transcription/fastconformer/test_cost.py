@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from parakeet_cli.transcription.fastconformer.encoder import Encoder
 from parakeet_cli.transcription.fastconformer.transducer import Transducer
+from parakeet_cli.transcription.pytorch.decoding import Jumps
 from tests.full_size import FULL_SIZE
 
 
@@ -32,7 +33,7 @@ def test_a_token_costs_few_operators() -> None:
     """Most of them wait for memory; but a hundred more would be felt on a CPU, and more so on a card."""
     torch.manual_seed(0)
     small = replace(FULL_SIZE, width=32, prediction=32, joint=32, pieces=20)
-    transducer = Transducer(small).eval()
+    transducer = Transducer(small, Jumps(small.durations, 0.9, (small.blank,))).eval()
     with torch.inference_mode(), _Operators() as operators:
         ((emissions, _),) = transducer.decode(torch.randn(1, 400, 32), torch.tensor([400]), [None])
     assert len(emissions) > 100

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
+from benchmarks.scoring import normalise
 from parakeet_cli.errors import DiskFull, EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
 from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcript import Token
@@ -60,6 +61,10 @@ def text(tokens: Sequence[Token]) -> str:
     return "".join(pieces(tokens)).strip()
 
 
+def words_of(tokens: Sequence[Token]) -> str:
+    return " ".join(map(normalise, text(tokens).split()))
+
+
 def likeness(left: str, right: str) -> float:
     """Share of words in common, in order; capitals and punctuation count."""
     return SequenceMatcher(None, left.split(), right.split(), autojunk=False).ratio()
@@ -89,16 +94,18 @@ def test_a_real_recording_is_recognized(recognizer: TorchRecognizer, one_two_thr
 
 
 @pytest.mark.nemo_unpacks
-def test_the_text_is_that_of_nemos_own_transcribe(
-    recognizer: TorchRecognizer, demo: Checkpoint, one_two_three: Path
+def test_greedy_text_is_that_of_nemos_own_transcribe(
+    engine: EngineChoice, demo: Checkpoint, one_two_three: Path
 ) -> None:
     from nemo.collections.asr.models import ASRModel
+
+    greedy = RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine, skip_confidence=0.0)
 
     model = ASRModel.restore_from(str(demo.path), map_location="cpu").eval()
     model.preprocessor.featurizer.dither = 0.0
     samples = np.concatenate([samples_of(one_two_three)] * 3)
     (theirs,) = model.transcribe([samples], timestamps=True, verbose=False)
-    ours = tokens_of(recognizer, samples, chunk=30)
+    ours = tokens_of(load_recognizer(demo, greedy), samples, chunk=30)
     assert text(ours) == theirs.text
     assert sorted({token.start for token in ours if token.text.startswith(" ")}) == pytest.approx(
         [word["start"] for word in theirs.timestamp["word"]]
@@ -112,7 +119,8 @@ def test_chunks_with_context_and_carried_state_say_what_one_pass_says(
     whole = tokens_of(recognizer, minute, chunk=70)
     chunked = tokens_of(recognizer, minute, chunk=chunk, context=2.0)
     assert len(whole) > 60
-    assert likeness(text(whole), text(chunked)) >= 0.96
+    assert likeness(words_of(whole), words_of(chunked)) >= 0.97
+    assert likeness(text(whole), text(chunked)) >= 0.95
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
