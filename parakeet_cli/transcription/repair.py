@@ -118,15 +118,16 @@ class Repairer:
         found: dict[Number, dict[Hole, Sequence[Token]]] = {number: {} for number in coverages}
         left = []
         for (number, hole), words in self._attempt(coverages, [(number, hole, _FIRST) for number, hole in holes]):
-            if _are_plausible(words, hole):
+            is_unsure = reason_of(coverages[number].sound(hole, *hole.place)[1]) == UNSURE
+            if _are_plausible(words, hole, _LEAST_CONFIDENCE if is_unsure else _SURE):
                 found[number][hole] = _tokens(words)
-            elif reason_of(coverages[number].sound(hole, *hole.place)[1]) == UNSURE:
+            elif is_unsure:
                 left.append((number, hole))
         best: dict[tuple[Number, Hole], float] = {}
         tries = [(number, hole, attempt) for number, hole in map(_beginning, left) for attempt in _MORE]
         for (number, hole), words in self._attempt(coverages, tries, exactly=True):
             score = sum(word.confidence - _LEAST_CONFIDENCE for word in words)
-            if _are_plausible(words, hole) and score > best.get((number, hole), 0.0):
+            if _are_plausible(words, hole, _LEAST_CONFIDENCE) and score > best.get((number, hole), 0.0):
                 best[number, hole] = score
                 found[number][hole] = _tokens(words)
         return found
@@ -234,11 +235,11 @@ def _tokens(words: Sequence[_Word]) -> list[Token]:
     return [token for word in words for token in word.tokens]
 
 
-def _are_plausible(words: Sequence[_Word], hole: Hole) -> bool:
+def _are_plausible(words: Sequence[_Word], hole: Hole, least_confidence: float) -> bool:
     if not any(word.text for word in words) or len(words) > max(_FASTEST_SPEECH * hole.speech / SAMPLE_RATE, 1):
         return False
     confidence = sum(word.confidence for word in words) / len(words)
-    if confidence < _LEAST_CONFIDENCE or any(UNKNOWN in token.text for word in words for token in word.tokens):
+    if confidence < least_confidence or any(UNKNOWN in token.text for word in words for token in word.tokens):
         return False
     return confidence >= _SURE or not _loops([word.text for word in words])
 

@@ -153,6 +153,30 @@ def test_implausible_words_do_not_fill_a_hole(tmp_path: Path, text: str, every: 
     assert not set(texts(transcript)) & {text.strip()}
 
 
+def held_chord(samples: Samples, start: float, end: float) -> Samples:
+    """The same, with music in this stretch."""
+    place = slice(round(start * 16_000), round(end * 16_000))
+    times = np.arange(place.stop - place.start) / 16_000
+    chord = sum(np.sin(2 * np.pi * tone * times) for tone in (220.0, 277.2, 329.6, 440.0))
+    changed = samples.copy()
+    changed[place] = 0.1 * chord * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * times))
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("is_music", "logprob", "comes_in"),
+    [(False, -0.4, True), (True, -0.4, False), (True, -0.01, True)],
+)
+def test_in_music_only_words_that_are_sure_fill_a_hole(
+    tmp_path: Path, is_music: bool, logprob: float, comes_in: bool
+) -> None:
+    samples = held_chord(beeps(SPOKEN), 60.0, 66.0) if is_music else beeps(SPOKEN)
+    transcript = transcribed(tmp_path, Stammering(" maybe", 2.0, logprob), samples)
+    assert ("maybe" in texts(transcript)) == comes_in
+    if not comes_in:
+        assert [gap.reason for gap in transcript.gaps] == ["music"]
+
+
 def test_a_word_that_repeats_its_neighbour_in_the_same_place_is_not_doubled(tmp_path: Path) -> None:
     """The hole's first sound is the end of the word before it."""
     transcript = transcribed(tmp_path, BeepRecognizer(swallows=[(20.0, 23.0)]), beeps(["four"] * 100))
