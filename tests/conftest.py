@@ -29,20 +29,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA card")
-    if item.get_closest_marker("nemo_unpacks"):
-        skip_where_nemo_cannot_unpack()
+    if item.get_closest_marker("nemo_unpacks") and not hasattr(tarfile, "data_filter"):
+        pytest.skip("what NeMo's restore_from calls came to Python with 3.11.4; our own loading does not need it")
 
 
 @pytest.fixture(autouse=True)
 def all_records_are_captured(caplog: pytest.LogCaptureFixture) -> None:
     """NeMo's ``logging.setLevel`` reaches pytest's own handlers too, and what it sets there outlives a test."""
     caplog.handler.setLevel(logging.NOTSET)
-
-
-def skip_where_nemo_cannot_unpack() -> None:
-    """What NeMo's ``restore_from`` and ``save_to`` call came to Python with 3.11.4; our own loading needs neither."""
-    if not hasattr(tarfile, "data_filter"):
-        pytest.skip("NeMo's own unpacking needs Python 3.11.4")
 
 
 def skip_for_want_of(tool: str) -> NoReturn:

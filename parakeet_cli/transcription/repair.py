@@ -37,7 +37,9 @@ _LONGEST_RETRY = 10.0
 _SHORTEST = 0.3
 """Seconds of a hole that a later start must leave."""
 _LEAST_CONFIDENCE = 0.5
-"""Of the words of a repair, on average; noise and music bring less."""
+"""Of the words of a repair, on average."""
+_LEAST_IN_MUSIC = 0.9
+"""The same, where the hole sounds like music or noise, in which a decoder half believes what nobody said."""
 _FASTEST_SPEECH = 7.0
 """Words for each second of speech; auctioneers speak five."""
 _MOST_REPETITIONS = 4
@@ -119,7 +121,7 @@ class Repairer:
         left = []
         for (number, hole), words in self._attempt(coverages, [(number, hole, _FIRST) for number, hole in holes]):
             is_unsure = reason_of(coverages[number].sound(hole, *hole.place)[1]) == UNSURE
-            if _are_plausible(words, hole, _LEAST_CONFIDENCE if is_unsure else _SURE):
+            if _are_plausible(words, hole, _LEAST_CONFIDENCE if is_unsure else _LEAST_IN_MUSIC):
                 found[number][hole] = _tokens(words)
             elif is_unsure:
                 left.append((number, hole))

@@ -161,6 +161,8 @@ def test_another_model_than_the_one_served_is_refused(parakeet: Command, server:
     [
         (["--device", "cpu"], {}, "--device"),
         (["--no-audit"], {}, "--no-audit"),
+        (["--skip-confidence", "0"], {}, "--skip-confidence"),
+        ([], {"PARAKEET_SKIP_CONFIDENCE": "0"}, "PARAKEET_SKIP_CONFIDENCE"),
         (["--audit"], {}, "leave --audit out"),
         (["--track", "2"], {}, "--track"),
         (["--start", "0"], {}, "--start"),

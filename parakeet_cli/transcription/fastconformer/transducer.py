@@ -66,7 +66,8 @@ class Transducer(nn.Module):
             _Row(count, 0 if state is None else state.ahead)
             for count, state in zip(lengths.tolist(), states, strict=True)
         ]
-        while found := self._next_tokens(rows, projected, predicted):
+        unspoken = torch.tensor(self._jumps.unspoken, device=encoded.device)
+        while found := self._next_tokens(rows, projected, predicted, unspoken):
             index = torch.tensor(list(found), device=encoded.device)
             tokens = torch.tensor(list(found.values()), device=encoded.device)
             hidden[:, index], cell[:, index] = self.prediction(tokens, hidden[:, index], cell[:, index])
@@ -104,9 +105,10 @@ class Transducer(nn.Module):
         hidden, cell = self.prediction(torch.tensor([self._blank], device=device), nothing, nothing)
         return State(hidden[:, 0], cell[:, 0], self.from_tokens(hidden[-1, 0]), 0)
 
-    def _next_tokens(self, rows: Sequence[_Row], projected: Tensor, predicted: Tensor) -> dict[int, int]:
+    def _next_tokens(
+        self, rows: Sequence[_Row], projected: Tensor, predicted: Tensor, unspoken: Tensor
+    ) -> dict[int, int]:
         """Move each row to its next token; the tokens found, by row."""
-        unspoken = torch.tensor(self._jumps.unspoken, device=projected.device)
         found: dict[int, int] = {}
         searching = [index for index, row in enumerate(rows) if row.frame < row.end]
         while searching:

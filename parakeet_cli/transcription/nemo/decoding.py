@@ -113,6 +113,7 @@ class _SureJoint:
         self._joint = joint
         self._blank = blank
         self._jumps = jumps
+        self._unspoken = torch.tensor(jumps.unspoken, device=next(joint.parameters()).device)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._joint, name)
@@ -126,7 +127,7 @@ class _SureJoint:
         if not len(blanks):
             return logits
         scores = scores[blanks]
-        nothing = scores[:, torch.tensor(self._jumps.unspoken, device=scores.device)].logsumexp(dim=1)
+        nothing = scores[:, self._unspoken].logsumexp(dim=1)
         probabilities = (nothing - scores.logsumexp(dim=1)).exp().tolist()
         chances = lengths[blanks].softmax(dim=1).tolist()
         places = [self._jumps.after_blank(*chance) for chance in zip(probabilities, chances, strict=True)]

@@ -61,7 +61,7 @@ def text(tokens: Sequence[Token]) -> str:
     return "".join(pieces(tokens)).strip()
 
 
-def words_of(tokens: Sequence[Token]) -> str:
+def bare(tokens: Sequence[Token]) -> str:
     return " ".join(map(normalise, text(tokens).split()))
 
 
@@ -119,7 +119,7 @@ def test_chunks_with_context_and_carried_state_say_what_one_pass_says(
     whole = tokens_of(recognizer, minute, chunk=70)
     chunked = tokens_of(recognizer, minute, chunk=chunk, context=2.0)
     assert len(whole) > 60
-    assert likeness(words_of(whole), words_of(chunked)) >= 0.97
+    assert likeness(bare(whole), bare(chunked)) >= 0.97
     assert likeness(text(whole), text(chunked)) >= 0.95
 
 
