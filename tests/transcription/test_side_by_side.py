@@ -196,7 +196,7 @@ def test_two_long_recordings_have_equal_parts_in_each_batch(tmp_path: Path) -> N
     for number in (0, 1):
         served.ask(recording(tmp_path, number, spoken(60, number + 1)))
     assert recognizer.is_waiting.wait(10)
-    wait_until(lambda: all(len(lane.items) >= 4 for lane in feed_of(served)._lanes))
+    wait_until(lambda: [len(lane.items) >= 4 for lane in feed_of(served)._lanes] == [True, True])
     recognizer.may.release(1000)
     served.end()
     shares = [[number for number, _ in chunks] for chunks in recognizer.encoded[1:4]]
