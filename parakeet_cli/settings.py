@@ -144,6 +144,8 @@ class RecognizerSettings:
     engine: EngineChoice = EngineChoice.AUTO
     skip_confidence: float = 0.9
     """How sure a TDT decoder must be that no word begins in the frames that it skips, 0 … 1; 0 skips as predicted."""
+    cuda_graphs: bool = False
+    """The decoder's steps are recorded and replayed: on a card, by our own engine only."""
 
 
 @dataclass(frozen=True, slots=True)

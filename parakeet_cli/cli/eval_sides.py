@@ -70,6 +70,10 @@ def _skip_confidence(side: Side, value: str) -> Side:
     return _with_recognizer(side, replace(side.settings.recognizer, skip_confidence=confidence))
 
 
+def _cuda_graphs(side: Side, value: str) -> Side:
+    return _with_recognizer(side, replace(side.settings.recognizer, cuda_graphs=_yes(value, "cuda-graphs")))
+
+
 def _vad(side: Side, value: str) -> Side:
     vad = Vad(_one_of(Vad, value, "vad"))
     return replace(side, settings=replace(side.settings, activity=replace(side.settings.activity, vad=vad)))
@@ -81,8 +85,8 @@ def _skip_silence(side: Side, value: str) -> Side:
 
 
 def _audit(side: Side, value: str) -> Side:
-    audit = _one_of(("yes", "no"), value, "audit") == "yes"
-    return replace(side, settings=replace(side.settings, coverage=replace(side.settings.coverage, audit=audit)))
+    coverage = replace(side.settings.coverage, audit=_yes(value, "audit"))
+    return replace(side, settings=replace(side.settings, coverage=coverage))
 
 
 def _chunk_seconds(side: Side, value: str) -> Side:
@@ -107,6 +111,10 @@ def _one_of(names: Iterable[str], text: str, option: str) -> str:
     if text not in set(names):
         raise _refusal(f"{option} {text!r} is none of {', '.join(names)}.")
     return text
+
+
+def _yes(text: str, option: str) -> bool:
+    return _one_of(("yes", "no"), text, option) == "yes"
 
 
 def _number(text: str, name: str, option: Any) -> float:
@@ -137,4 +145,5 @@ _OPTIONS: dict[str, Callable[[Side, str], Side]] = {
     "skip-silence": _skip_silence,
     "skip-confidence": _skip_confidence,
     "audit": _audit,
+    "cuda-graphs": _cuda_graphs,
 }

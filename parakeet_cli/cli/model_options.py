@@ -168,6 +168,17 @@ NetworkEngine = Annotated[
 ]
 
 
+CudaGraphs = Annotated[
+    bool,
+    typer.Option(
+        "--cuda-graphs/--no-cuda-graphs",
+        envvar="PARAKEET_CUDA_GRAPHS",
+        rich_help_panel=MODEL,
+        help="On a card: record the steps of the torch engine's decoder and replay them, once a test run agrees.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What the options were set to."""
@@ -186,6 +197,7 @@ class Recognition:
     allow_legacy: AllowLegacy = False
     engine: NetworkEngine = EngineChoice.AUTO
     skip_confidence: SkipConfidence = RecognizerSettings().skip_confidence
+    cuda_graphs: CudaGraphs = False
 
     def settings(self, decoding: DecodingSettings, *, verbose: bool) -> TranscriptionSettings:
         """Raises ``typer.BadParameter`` for what cannot be read."""
@@ -202,6 +214,7 @@ class Recognition:
                 self.allow_legacy,
                 self.engine,
                 self.skip_confidence,
+                self.cuda_graphs,
             ),
             batch=BatchSettings(parse_batch_size(self.batch_size)),
         )

@@ -38,7 +38,10 @@ _TRANSCRIPT = (
     *("chunk_seconds", "chunk_minutes", "context_seconds", "vad", "skip_silence", "skip_confidence", "audit"),
 )
 """What decides what a transcript says: refused wherever it is set, as leaving it out would be felt."""
-_MACHINE = ("device", "dtype", "batch_size", "trust_model", "allow_legacy", "engine", "isolate", "verbose")
+_MACHINE = (
+    *("device", "dtype", "batch_size", "trust_model", "allow_legacy", "engine", "cuda_graphs"),
+    *("isolate", "verbose"),
+)
 """What describes this machine: a variable of its user's may stay set."""
 
 

@@ -107,6 +107,7 @@ def to_json(report: Report) -> str:
             "skip_silence_seconds": _finite(settings.activity.skip_silence_seconds),
             "skip_confidence": settings.recognizer.skip_confidence,
             "audit": settings.coverage.audit,
+            "cuda_graphs": settings.recognizer.cuda_graphs,
         },
         "audio": asdict(report.audio),
         "stages": {stage.value: _stage(report, stage) for stage in Stage},

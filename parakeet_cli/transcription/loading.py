@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from parakeet_cli.errors import ModelUnsupported
+from parakeet_cli.errors import DeviceUnavailable, ModelUnsupported
 from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 
@@ -26,6 +26,8 @@ def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "To
 
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
+    if settings.cuda_graphs and device.type == "cpu":
+        raise DeviceUnavailable("CUDA graphs are for cards, and this runs on the CPU; use --no-cuda-graphs.")
     from parakeet_cli.transcription.pytorch.failures import engine_failures
     from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 
@@ -36,15 +38,18 @@ def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "To
 def _modules(
     checkpoint: Checkpoint, settings: RecognizerSettings, device: "torch.device", dtype: "torch.dtype"
 ) -> "Modules":
-    """Our own network where it fits; on a card NeMo's, until ours has been measured there."""
+    """Our own network where it fits; on a card NeMo's until ours has been measured there, unless graphs are wanted."""
     from parakeet_cli.transcription import fastconformer, nemo
 
-    if settings.engine is EngineChoice.TORCH or (settings.engine is EngineChoice.AUTO and device.type == "cpu"):
+    is_ours = device.type == "cpu" or settings.cuda_graphs
+    if settings.engine is EngineChoice.TORCH or (settings.engine is EngineChoice.AUTO and is_ours):
         try:
             return fastconformer.load_modules(checkpoint, settings, device, dtype)
         except ModelUnsupported:
-            if settings.engine is EngineChoice.TORCH or settings.dtype is Dtype.INT8:
+            if settings.engine is EngineChoice.TORCH or settings.dtype is Dtype.INT8 or settings.cuda_graphs:
                 raise
     if settings.dtype is Dtype.INT8:
         raise ModelUnsupported("NeMo does not compute in int8; use --engine torch, or another --dtype.")
+    if settings.cuda_graphs:
+        raise ModelUnsupported("NeMo's CUDA graphs are not used here; take --engine torch, or --no-cuda-graphs.")
     return nemo.load_modules(checkpoint, settings, device)

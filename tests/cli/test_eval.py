@@ -214,12 +214,13 @@ FIRST = Side("v2", "v2", TranscriptionSettings())
 
 def test_a_side_overrides_what_is_named_and_keeps_the_rest() -> None:
     text = "model=v3, chunk-seconds=10,dtype=bf16,batch-size=4,device=cpu,vad=silero,skip-silence=never,audit=no"
-    text += ",skip-confidence=0"
+    text += ",skip-confidence=0,cuda-graphs=yes"
     side = overridden(FIRST, text)
     assert (side.label, side.model) == (text, "v3")
     assert side.settings.chunks == ChunkSettings(10, ChunkSettings().context_seconds)
     assert (side.settings.recognizer.dtype, side.settings.recognizer.device) == (Dtype.BF16, "cpu")
     assert side.settings.recognizer.skip_confidence == 0
+    assert side.settings.recognizer.cuda_graphs
     assert side.settings.batch.batch_size == 4
     assert side.settings.activity == replace(FIRST.settings.activity, vad=Vad.SILERO, skip_silence_seconds=math.inf)
     assert side.settings.coverage == replace(FIRST.settings.coverage, audit=False)

@@ -52,7 +52,7 @@ def mark_of(recognizer: Recognizer, setup: Setup) -> bytes:
     except OSError:
         return os.urandom(32)
     settings = setup.settings
-    how = replace(settings.recognizer, trust_model=False, verbose=False, allow_legacy=False)
+    how = replace(settings.recognizer, trust_model=False, verbose=False, allow_legacy=False, cuda_graphs=False)
     relevant = {
         "version": __version__,
         "checkpoint": checkpoint,

@@ -44,7 +44,8 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
     architecture, weights, pieces = contents
     jumps = Jumps(architecture.durations, settings.skip_confidence, unspoken(pieces, architecture.blank))
     with torch.device("meta"):
-        network = Network(architecture, Int8Linear if is_int8 else nn.Linear, jumps)
+        linear = Int8Linear if is_int8 else nn.Linear
+        network = Network(architecture, linear, jumps, uses_graphs=settings.cuda_graphs)
     network.load_state_dict(weights, strict=True, assign=True)
     network.eval().to(device)
     for module in network.modules():

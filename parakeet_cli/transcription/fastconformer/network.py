@@ -13,10 +13,19 @@ __all__ = ["Network"]
 
 class Network(nn.Module):
     def __init__(
-        self, architecture: Architecture, linear: type[nn.Module] = nn.Linear, jumps: Jumps | None = None
+        self,
+        architecture: Architecture,
+        linear: type[nn.Module] = nn.Linear,
+        jumps: Jumps | None = None,
+        *,
+        uses_graphs: bool = False,
     ) -> None:
-        """``linear`` is what multiplies in the encoder's layers, made as ``nn.Linear`` is; no ``jumps`` is greedy."""
+        """``linear`` is what multiplies in the encoder's layers, made as ``nn.Linear`` is; no ``jumps`` is greedy.
+
+        ``uses_graphs`` as ``Transducer`` has it.
+        """
         super().__init__()
         self.features = LogMel(architecture)
         self.encoder = Encoder(architecture, linear)
-        self.transducer = Transducer(architecture, jumps or Jumps(architecture.durations, 0.0, (architecture.blank,)))
+        jumps = jumps or Jumps(architecture.durations, 0.0, (architecture.blank,))
+        self.transducer = Transducer(architecture, jumps, uses_graphs=uses_graphs)

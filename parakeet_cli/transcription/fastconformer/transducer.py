@@ -1,19 +1,18 @@
-"""The token-and-duration transducer, decoded greedily for many rows at once with the state of each carried over.
+"""The token-and-duration transducer, decoded greedily for many rows at once with the state of each carried over."""
 
-Label looping (arXiv:2406.06220): all rows look for their next token together, so that the prediction network, the dear
-part, runs once a token and not once a frame.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
+from parakeet_cli.transcription.fastconformer.graphs import Graphs, record_on_card
 from parakeet_cli.transcription.fastconformer.prediction import Prediction
-from parakeet_cli.transcription.pytorch.decoding import Emission, Jumps
+from parakeet_cli.transcription.fastconformer.stepping import Board, Found, Stepper, emissions, search
+from parakeet_cli.transcription.pytorch.decoding import BatchJumps, Emission, Jumps
 
 __all__ = ["State", "Transducer"]
 
@@ -30,22 +29,14 @@ class State:
     ahead: int
 
 
-@dataclass(slots=True)
-class _Row:
-    """Where one row stands."""
-
-    end: int
-    frame: int
-    emissions: list[Emission] = field(default_factory=list)
-    repeats: int = 0
-    """Tokens found at the frame of the last one."""
-
-
 class Transducer(nn.Module):
     """Prediction network and joint network."""
 
-    def __init__(self, architecture: Architecture, jumps: Jumps) -> None:
+    def __init__(self, architecture: Architecture, jumps: Jumps, *, uses_graphs: bool = False) -> None:
+        """``uses_graphs``: steps on a card are recorded and replayed."""
         super().__init__()
+        self._uses_graphs = uses_graphs
+        self._searches: Callable[[Board], tuple[Board, list[Found]]] | None = None
         self._blank = architecture.blank
         self._jumps = jumps
         self._max_symbols = architecture.max_symbols
@@ -56,25 +47,13 @@ class Transducer(nn.Module):
         self.from_tokens = nn.Linear(architecture.prediction, joint)
         self.out = nn.Linear(joint, architecture.pieces + 1 + len(architecture.durations))
 
-    def decode(
-        self, encoded: Tensor, lengths: Tensor, states: Sequence[State | None]
-    ) -> list[tuple[list[Emission], State]]:
-        """``encoded`` is [rows, frames, width], of which ``lengths`` [rows] are each row's; a state a row."""
-        projected = self.from_frames(encoded)
-        hidden, cell, predicted = self._begin(states)
-        rows = [
-            _Row(count, 0 if state is None else state.ahead)
-            for count, state in zip(lengths.tolist(), states, strict=True)
-        ]
-        unspoken = torch.tensor(self._jumps.unspoken, device=encoded.device)
-        while found := self._next_tokens(rows, projected, predicted, unspoken):
-            index = torch.tensor(list(found), device=encoded.device)
-            tokens = torch.tensor(list(found.values()), device=encoded.device)
-            hidden[:, index], cell[:, index] = self.prediction(tokens, hidden[:, index], cell[:, index])
-            predicted[index] = self.from_tokens(hidden[-1, index])
+    def decode(self, encoded: Sequence[Tensor], states: Sequence[State | None]) -> list[tuple[list[Emission], State]]:
+        """``encoded`` has [frames, width] a row; a state a row."""
+        board, found = self._search(self._board(encoded, states))
+        ahead = (board.places - board.ends).tolist()
         return [
-            (row.emissions, State(hidden[:, i].clone(), cell[:, i].clone(), predicted[i].clone(), row.frame - row.end))
-            for i, row in enumerate(rows)
+            (tokens, State(board.hidden[:, i].clone(), board.cell[:, i].clone(), board.predicted[i].clone(), ahead[i]))
+            for i, tokens in enumerate(emissions(found, len(encoded), self._blank))
         ]
 
     def plain(self, state: State) -> Any:
@@ -90,6 +69,30 @@ class Transducer(nn.Module):
         """The state that ``plain`` was made of."""
         return State(**plain)
 
+    def _board(self, encoded: Sequence[Tensor], states: Sequence[State | None]) -> Board:
+        frames = self.from_frames(torch.cat(tuple(encoded)))
+        ends = [len(row) for row in encoded]
+        starts = [end - count for end, count in zip(itertools.accumulate(ends), ends, strict=True)]
+        places = [0 if state is None else state.ahead for state in states]
+        stuck, labels = [0] * len(ends), [self._blank] * len(ends)
+        numbers = torch.tensor([starts, ends, places, stuck, labels], device=frames.device)
+        hidden, cell, predicted = self._begin(states)
+        return Board(frames, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], hidden, cell, predicted)
+
+    def _search(self, board: Board) -> tuple[Board, list[Found]]:
+        if self._searches is None:
+            stepper = self._stepper()
+            if self._uses_graphs:
+                self._searches = Graphs(stepper.run, record_on_card(board.frames.device)).search
+            else:
+                run = stepper.loop if board.frames.device.type == "cpu" else stepper.run
+                self._searches = lambda board: (board, search(board, run))
+        return self._searches(board)
+
+    def _stepper(self) -> Stepper:
+        jumps = BatchJumps(self._jumps, self.out.weight.device)
+        return Stepper(self.prediction, self.from_tokens, self.out, jumps, self._blank, self._max_symbols)
+
     def _begin(self, states: Sequence[State | None]) -> tuple[Tensor, Tensor, Tensor]:
         known = [self._first() if state is None else state for state in states]
         return (
@@ -104,42 +107,3 @@ class Transducer(nn.Module):
         nothing = torch.zeros(self._state_shape, device=device)
         hidden, cell = self.prediction(torch.tensor([self._blank], device=device), nothing, nothing)
         return State(hidden[:, 0], cell[:, 0], self.from_tokens(hidden[-1, 0]), 0)
-
-    def _next_tokens(
-        self, rows: Sequence[_Row], projected: Tensor, predicted: Tensor, unspoken: Tensor
-    ) -> dict[int, int]:
-        """Move each row to its next token; the tokens found, by row."""
-        found: dict[int, int] = {}
-        searching = [index for index, row in enumerate(rows) if row.frame < row.end]
-        while searching:
-            places = torch.tensor([rows[index].frame for index in searching], device=projected.device)
-            index = torch.tensor(searching, device=projected.device)
-            logits = self.out(torch.relu(projected[index, places] + predicted[index]))
-            scores = logits[:, : self._blank + 1]
-            best, indices = scores.max(dim=1)
-            labels = indices.tolist()
-            total = scores.logsumexp(dim=1)
-            logprobs = (best - total).tolist()
-            nothing = (scores[:, unspoken].logsumexp(dim=1) - total).exp().tolist() if self._blank in labels else []
-            chances = logits[:, self._blank + 1 :].softmax(dim=1).tolist()
-            still = []
-            for place, (label, chance) in enumerate(zip(labels, chances, strict=True)):
-                row = rows[searching[place]]
-                if label != self._blank:
-                    found[searching[place]] = label
-                    duration = self._jumps.durations[self._jumps.after_token(chance)]
-                    self._emit(row, Emission(label, row.frame, duration, logprobs[place]))
-                    continue
-                row.frame += max(self._jumps.durations[self._jumps.after_blank(nothing[place], chance)], 1)
-                if row.frame < row.end:
-                    still.append(searching[place])
-            searching = still
-        return found
-
-    def _emit(self, row: _Row, emission: Emission) -> None:
-        repeats = bool(row.emissions) and row.emissions[-1].frame == emission.frame
-        row.repeats = row.repeats + 1 if repeats else 1
-        row.emissions.append(emission)
-        row.frame += emission.frames
-        if row.repeats >= self._max_symbols and row.frame == emission.frame:
-            row.frame += 1

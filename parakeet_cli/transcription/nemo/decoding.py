@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from parakeet_cli.transcription.pytorch.decoding import Emission, Jumps, unspoken
+from parakeet_cli.transcription.pytorch.decoding import BatchJumps, Emission, Jumps, unspoken
 
 __all__ = ["CtcDecoder", "TransducerDecoder"]
 
@@ -55,13 +55,12 @@ class TransducerDecoder:
         else:
             self._computer = GreedyBatchedRNNTLabelLoopingComputer(exclude_blank_from_confidence=True, **common)
 
-    def decode(
-        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
-    ) -> list[tuple[list[Emission], Any]]:
+    def decode(self, encoded: Sequence[torch.Tensor], states: Sequence[Any]) -> list[tuple[list[Emission], Any]]:
         merged = None
         if any(state is not None for state in states):
             merged = self._computer.merge_to_batched_state(list(states))
-        hypotheses, after = self._computer(x=encoded, out_len=lengths, prev_batched_state=merged)
+        padded, lengths = _padded(encoded)
+        hypotheses, after = self._computer(x=padded, out_len=lengths, prev_batched_state=merged)
         decoded_before = [0] * len(states) if merged is None else merged.decoded_lengths.tolist()
         counts = hypotheses.current_lengths.tolist()
         rows = []
@@ -112,8 +111,7 @@ class _SureJoint:
     def __init__(self, joint: Any, blank: int, jumps: Jumps) -> None:
         self._joint = joint
         self._blank = blank
-        self._jumps = jumps
-        self._unspoken = torch.tensor(jumps.unspoken, device=next(joint.parameters()).device)
+        self._jumps = BatchJumps(jumps, next(joint.parameters()).device)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._joint, name)
@@ -122,18 +120,10 @@ class _SureJoint:
         """[rows, 1, 1, labels and durations], as the network's."""
         logits: torch.Tensor = self._joint.joint_after_projection(frames, predicted)
         rows = logits.flatten(end_dim=-2)
-        scores, lengths = rows[:, : self._blank + 1], rows[:, self._blank + 1 :]
-        blanks = (scores.argmax(dim=1) == self._blank).nonzero().flatten()
-        if not len(blanks):
-            return logits
-        scores = scores[blanks]
-        nothing = scores[:, self._unspoken].logsumexp(dim=1)
-        probabilities = (nothing - scores.logsumexp(dim=1)).exp().tolist()
-        chances = lengths[blanks].softmax(dim=1).tolist()
-        places = [self._jumps.after_blank(*chance) for chance in zip(probabilities, chances, strict=True)]
-        chosen = torch.full((len(places), lengths.shape[1]), -math.inf, dtype=logits.dtype, device=logits.device)
-        chosen[range(len(places)), places] = 0.0
-        lengths[blanks] = chosen
+        scores, chances = rows[:, : self._blank + 1], rows[:, self._blank + 1 :]
+        is_blank = (scores.argmax(dim=1) == self._blank).unsqueeze(1)
+        jumps = self._jumps.after_blank(scores.log_softmax(dim=1), chances)
+        rows[:, self._blank + 1 :] = torch.where(is_blank, self._jumps.alone(jumps), chances)
         return rows.reshape(logits.shape)
 
 
@@ -144,10 +134,9 @@ class CtcDecoder:
         self._model = model
         self._blank = int(model.decoder.num_classes_with_blank) - 1
 
-    def decode(
-        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
-    ) -> list[tuple[list[Emission], Any]]:
-        logprobs = self._model.decoder(encoder_output=encoded.transpose(1, 2))
+    def decode(self, encoded: Sequence[torch.Tensor], states: Sequence[Any]) -> list[tuple[list[Emission], Any]]:
+        padded, lengths = _padded(encoded)
+        logprobs = self._model.decoder(encoder_output=padded.transpose(1, 2))
         best, labels = logprobs.max(dim=-1)
         return [
             self._collapse(labels[row, :length].tolist(), best[row, :length].tolist(), states[row])
@@ -172,6 +161,12 @@ class CtcDecoder:
                     emissions[-1] = Emission(label, first.frame, frame - first.frame + 1, max(first.logprob, logprob))
             previous = label
         return emissions, previous
+
+
+def _padded(encoded: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """[rows, frames, width] of the longest, and the [rows] frames of each."""
+    lengths = torch.tensor([len(frames) for frames in encoded], device=encoded[0].device)
+    return torch.nn.utils.rnn.pad_sequence(list(encoded), batch_first=True), lengths
 
 
 def _durations(model: Any) -> list[int]:

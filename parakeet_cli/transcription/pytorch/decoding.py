@@ -1,5 +1,6 @@
 """What decoding gives, and what decodes: the same for every network."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ import torch
 from parakeet_cli.punctuation import is_punctuation
 from parakeet_cli.transcription.recognizer import UNKNOWN
 
-__all__ = ["Decoder", "Emission", "Jumps", "unspoken"]
+__all__ = ["BatchJumps", "Decoder", "Emission", "Jumps", "unspoken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +37,37 @@ class Jumps:
     confidence: float
     unspoken: tuple[int, ...]
 
-    def after_token(self, probabilities: Sequence[float]) -> int:
-        """The place of the likeliest duration."""
-        return max(range(len(probabilities)), key=probabilities.__getitem__)
 
-    def after_blank(self, probability: float, probabilities: Sequence[float]) -> int:
-        """The place of the longest duration that is sure enough and not over the likeliest, else of the shortest.
+class BatchJumps:
+    """``Jumps`` for all rows of a batch at once, on their device: a card is asked nothing, and so need not wait."""
 
-        How sure a jump is: the ``probability`` of the unspoken labels, times that of a duration as long or longer.
+    def __init__(self, jumps: Jumps, device: torch.device) -> None:
+        self._confidence = jumps.confidence
+        self._unspoken = torch.tensor(jumps.unspoken, device=device)
+        self._durations = torch.tensor(jumps.durations, device=device)
+        self._shortest = self._durations.min()
+        self._as_long = (self._durations.unsqueeze(1) >= self._durations).float()
+        """[durations, durations]: 1 where the first is as long as the second, or longer."""
+
+    def after_blank(self, logprobs: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
+        """The longest duration, [rows], that is sure enough and not over the likeliest, else the shortest.
+
+        How sure a jump is: the probability of the unspoken labels, times that of a duration as long or longer.
+        ``logprobs`` [rows, labels] are logarithms of probabilities, ``chances`` [rows, durations] the joint network's
+        outputs as they are.
         """
-        likeliest = self.after_token(probabilities)
-        if not self.confidence:
-            return likeliest
-        places = [place for place, length in enumerate(self.durations) if length <= self.durations[likeliest]]
-        sure = [place for place in places if probability * self._at_least(place, probabilities) >= self.confidence]
-        return max(sure, key=self.durations.__getitem__) if sure else min(places, key=self.durations.__getitem__)
+        nothing = logprobs[:, self._unspoken].exp().sum(dim=1, keepdim=True)
+        is_sure = nothing * (chances.softmax(dim=1) @ self._as_long) >= self._confidence
+        allowed = is_sure & (self._durations <= self.after_token(chances).unsqueeze(1))
+        return torch.where(allowed, self._durations, self._shortest).amax(dim=1)
 
-    def _at_least(self, place: int, probabilities: Sequence[float]) -> float:
-        shortest = self.durations[place]
-        return sum(value for length, value in zip(self.durations, probabilities, strict=True) if length >= shortest)
+    def after_token(self, chances: torch.Tensor) -> torch.Tensor:
+        """The likeliest duration, [rows]."""
+        return self._durations[chances.argmax(dim=1)]
+
+    def alone(self, frames: torch.Tensor) -> torch.Tensor:
+        """Outputs of the joint network, [rows, durations], that leave each row only the duration of its ``frames``."""
+        return torch.zeros_like(self._as_long[:1]).masked_fill(self._durations != frames.unsqueeze(1), -math.inf)
 
 
 def unspoken(pieces: Sequence[str], blank: int) -> tuple[int, ...]:
@@ -65,10 +78,8 @@ def unspoken(pieces: Sequence[str], blank: int) -> tuple[int, ...]:
 class Decoder(Protocol):
     """Decodes rows of different recordings as one batch."""
 
-    def decode(
-        self, encoded: torch.Tensor, lengths: torch.Tensor, states: Sequence[Any]
-    ) -> list[tuple[list[Emission], Any]]:
-        """``encoded`` is [rows, frames, features], ``lengths`` [rows]; one state (or None) a row in and out."""
+    def decode(self, encoded: Sequence[torch.Tensor], states: Sequence[Any]) -> list[tuple[list[Emission], Any]]:
+        """``encoded`` has [frames, width] a row; one state (or None) a row in and out."""
 
     def plain(self, state: Any) -> Any:
         """A state as tensors, numbers, lists and dictionaries of them."""

@@ -135,10 +135,8 @@ class TorchRecognizer:
     @engine_failures(_SAVING)
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
-        pieces = [torch.cat([frames.encoded for frames in row.frames]) for row in rows]
-        lengths = torch.tensor([len(piece) for piece in pieces], device=self.device)
-        encoded = torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True)
-        decoded = self._modules.decoder.decode(encoded, lengths, [row.state for row in rows])
+        encoded = [torch.cat([frames.encoded for frames in row.frames]) for row in rows]
+        decoded = self._modules.decoder.decode(encoded, [row.state for row in rows])
         return [
             (self._hypothesis(emissions, row.frames[0].first_sample), state)
             for row, (emissions, state) in zip(rows, decoded, strict=True)

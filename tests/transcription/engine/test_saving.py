@@ -53,6 +53,7 @@ def test_an_engine_does_not_end_what_another_kind_began(
         USUAL,
         replace(USUAL, batch=BatchSettings(7)),
         replace(USUAL, recognizer=RecognizerSettings(verbose=True, trust_model=True, allow_legacy=True)),
+        replace(USUAL, recognizer=RecognizerSettings(cuda_graphs=True)),
     ],
 )
 def test_what_changes_no_word_changes_no_mark(checkpoint: Checkpoint, settings: TranscriptionSettings) -> None:

@@ -15,6 +15,7 @@ from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from benchmarks.replica import Shape, _config, build
 from parakeet_cli.errors import DeviceUnavailable, ModelNotFound, ModelUnsupported
 from parakeet_cli.settings import Dtype, EngineChoice, RecognizerSettings
+from parakeet_cli.transcription import loading
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.conversions import conversions
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
@@ -159,6 +160,29 @@ def test_int8_is_for_our_network_on_a_cpu(minute: Samples) -> None:
         load_recognizer(find("demo"), RecognizerSettings(device="cpu", dtype=Dtype.INT8, engine=EngineChoice.NEMO))
     with pytest.raises(DeviceUnavailable, match="--dtype fp16"):
         choose_dtype(Dtype.INT8, torch.device("cuda", 0))
+
+
+def test_graphs_are_for_our_network_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = RecognizerSettings(device="cpu", cuda_graphs=True)
+    with pytest.raises(DeviceUnavailable, match="--no-cuda-graphs"):
+        load_recognizer(find("demo"), wanted)
+    monkeypatch.setattr("parakeet_cli.transcription.nemo.load_modules", lambda *_: "theirs")
+    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.load_modules", lambda *_: "ours")
+
+    def modules(settings: RecognizerSettings) -> object:
+        return loading._modules(find("demo"), settings, torch.device("cuda", 0), torch.float16)
+
+    assert modules(RecognizerSettings()) == "theirs"
+    assert modules(wanted) == "ours"
+    with pytest.raises(ModelUnsupported, match="--engine torch"):
+        modules(replace(wanted, engine=EngineChoice.NEMO))
+
+    def unsupported(*_: object) -> None:
+        raise ModelUnsupported("not this one")
+
+    monkeypatch.setattr("parakeet_cli.transcription.fastconformer.load_modules", unsupported)
+    with pytest.raises(ModelUnsupported, match="not this one"):
+        modules(wanted)
 
 
 @pytest.mark.parametrize("dtype", [Dtype.BF16, Dtype.INT8])
