@@ -62,6 +62,7 @@ class SwallowingRecognizer:
         self.model = recognizer.model
         self.language = recognizer.language
         self.frame_samples = recognizer.frame_samples
+        self.encodes_aside = recognizer.encodes_aside
         self._recognizer = recognizer
         self._stretches = stretches
         self._decoded_until: dict[int, int] = {}

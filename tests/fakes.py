@@ -65,6 +65,7 @@ class BeepRecognizer:
     model = "beeps"
     language = "en"
     frame_samples = FRAME
+    encodes_aside = False
 
     def __init__(
         self,

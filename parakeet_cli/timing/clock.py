@@ -75,7 +75,9 @@ class Clock:
 
 
 class ClockedRecognizer:
-    """A ``Recognizer`` that tells the clock of its features, its encoder and its decoder."""
+    """A ``Recognizer`` that tells the clock of its features, its encoder and its decoder, one after the other."""
+
+    encodes_aside = False
 
     def __init__(self, recognizer: "TorchRecognizer", clock: Clock) -> None:
         self.model = recognizer.model

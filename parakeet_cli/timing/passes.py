@@ -85,7 +85,7 @@ def _recognize(
     track = Track(Coverage(CoverageSettings(audit=False)))
     for batch in _batches(chunks, batch_size):
         interruption.check()
-        recognition.recognize(batch, {0: track})
+        recognition.recognize(batch, recognition.encode(batch), {0: track})
     return track.coverage.tokens
 
 

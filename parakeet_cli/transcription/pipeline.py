@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from parakeet_cli.errors import RecognitionFailed
 from parakeet_cli.processors import processors
@@ -14,6 +15,7 @@ from parakeet_cli.transcript import Token, Transcript, Word
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.coverage import Coverage
+from parakeet_cli.transcription.encoding import Encoded, Encoding
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.feeding import Feed, GivenUp, Idle
 from parakeet_cli.transcription.listening import Decoded, Listened, Listener, OnDownload, Opened, Silence
@@ -65,8 +67,9 @@ class _Run(Track):
 class _Runs(dict[int, _Run]):
     """The recordings under way, by number."""
 
-    def __init__(self, feed: Feed[Listened], cancelled: Container[int]) -> None:
+    def __init__(self, feed: Feed[Listened], encoding: Encoding, cancelled: Container[int]) -> None:
         super().__init__()
+        self.encoding = encoding
         self._feed = feed
         self._cancelled = cancelled
         """Fills up meanwhile."""
@@ -101,6 +104,7 @@ class Transcriber:
         self.batch_size = settings.batch.batch_size or recognizer.chunks_a_batch(window)
         """Chunks that are encoded together at most."""
         self._recognition = Recognition(recognizer, self.batch_size)
+        self._encodes_aside = recognizer.encodes_aside
         self._chunks_ahead = max(1, min(2 * self.batch_size, int(_SECONDS_AHEAD / window)))
         self._cancelled: set[int] = set()
         self._feed: Feed[Listened] | None = None
@@ -123,13 +127,16 @@ class Transcriber:
             ahead=self._chunks_ahead,
             unwanted=self._cancelled,
         )
-        runs = _Runs(feed, self._cancelled)
+        encoding = Encoding(self._recognition.encode, aside=self._encodes_aside)
+        runs = _Runs(feed, encoding, self._cancelled)
         self._feed = feed
         try:
-            with closing(feed):
-                for item in feed.items(batcher.patience):
+            with closing(encoding), closing(feed):
+                for item in feed.items(lambda: 0.0 if encoding.has_begun else batcher.patience()):
                     yield from self._take(item, batcher, runs)
                 yield from self._recognize(batcher.flush(), runs)
+                while encoding.has_begun:
+                    yield from self._complete(runs)
         finally:
             self._feed = None
             self._cancelled.clear()
@@ -145,6 +152,8 @@ class Transcriber:
 
     def _take(self, item: Listened | GivenUp | Idle, batcher: Batcher, runs: _Runs) -> Iterator[Event]:
         match item:
+            case Idle() if runs.encoding.has_begun:
+                yield from self._complete(runs)
             case Idle():
                 yield from self._recognize(batcher.overdue(), runs)
             case GivenUp(recording=number, was_drawn=was_drawn):
@@ -207,22 +216,32 @@ class Transcriber:
 
     def _recognize(self, batches: Iterable[Batch], runs: _Runs) -> Iterator[Event]:
         for batch in batches:
-            yield from self._recognize_batch(batch.chunks, runs)
-            for number in batch.ended:
-                if runs.wants(number):
-                    yield from self._finish(number, runs.pop(number))
+            wanted = tuple(chunk for chunk in batch.chunks if runs.wants(chunk.recording))
+            runs.encoding.begin(replace(batch, chunks=wanted))
+            while runs.encoding.is_full:
+                yield from self._complete(runs)
 
-    def _recognize_batch(self, chunks: Sequence[Chunk], runs: _Runs) -> Iterator[Event]:
-        chunks = [chunk for chunk in chunks if runs.wants(chunk.recording)]
-        if not chunks:
-            return
+    def _complete(self, runs: _Runs) -> Iterator[Event]:
+        """The oldest batch that was begun."""
+        batch, encoded = runs.encoding.take()
+        yield from self._recognize_batch(batch.chunks, encoded, runs)
+        for number in batch.ended:
+            if runs.wants(number):
+                yield from self._finish(number, runs.pop(number))
+
+    def _recognize_batch(self, chunks: Sequence[Chunk], encoded: Callable[[], Encoded], runs: _Runs) -> Iterator[Event]:
         started = time.monotonic()
         try:
-            self._recognition.recognize(chunks, runs)
+            pairs = zip(chunks, encoded(), strict=True) if any(runs.wants(chunk.recording) for chunk in chunks) else ()
+            wanted = [(chunk, frames) for chunk, frames in pairs if runs.wants(chunk.recording)]
+            if not wanted:
+                return
+            chunks = [chunk for chunk, _ in wanted]
+            self._recognition.recognize(chunks, [frames for _, frames in wanted], runs)
         except RecognitionFailed as error:
             if len(chunks) > 1:
                 for chunk in chunks:
-                    yield from self._recognize_batch([chunk], runs)
+                    yield from self._recognize_batch([chunk], partial(self._recognition.encode, [chunk]), runs)
                 return
             number = chunks[0].recording
             if runs.wants(number):

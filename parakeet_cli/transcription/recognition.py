@@ -8,6 +8,7 @@ from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.coverage import Coverage
+from parakeet_cli.transcription.encoding import Encoded
 from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Recognizer, Row
 from parakeet_cli.transcription.repair import Repairer
 
@@ -45,16 +46,21 @@ class Recognition:
         self._recognizer = recognizer
         self._repairer = Repairer(recognizer, batch_size)
 
-    def recognize(self, chunks: Sequence[Chunk], tracks: Mapping[int, Track]) -> None:
+    def encode(self, chunks: Sequence[Chunk]) -> Encoded:
+        """As the recognizer does; from any thread where it ``encodes_aside``."""
+        return self._recognizer.encode(chunks)
+
+    def recognize(self, chunks: Sequence[Chunk], encoded: Encoded, tracks: Mapping[int, Track]) -> None:
         """Add the tokens of ``chunks`` to the tracks of their recordings, and look into what is left uncovered.
 
-        Chunks of one recording are in order. Raises ``RecognitionFailed`` if one cannot be encoded; the tracks are then
-        as they were.
+        Chunks of one recording are in order; ``encoded`` has the frames of each. Raises ``RecognitionFailed`` if one
+        has to be encoded again and cannot be; the tracks are then as they were.
         """
         touched = {chunk.recording: tracks[chunk.recording] for chunk in chunks}
-        passages = self._decode(chunks, touched)
+        passages = self._decode(chunks, encoded, touched)
         if flooded := {chunk.recording for chunk in _flooded(chunks, passages)}:
-            again = self._decode([chunk for chunk in chunks if chunk.recording in flooded], touched, exactly=True)
+            repeated = [chunk for chunk in chunks if chunk.recording in flooded]
+            again = self._decode(repeated, self._recognizer.encode(repeated, exactly=True), touched)
             passages = [passage for passage in passages if passage.number not in flooded] + again
         for passage in passages:
             if passage.is_last:
@@ -85,9 +91,9 @@ class Recognition:
                     audited[number] = coverage
             self._repairer.audit(audited)
 
-    def _decode(self, chunks: Sequence[Chunk], tracks: Mapping[int, Track], exactly: bool = False) -> list[_Passage]:
+    def _decode(self, chunks: Sequence[Chunk], encoded: Encoded, tracks: Mapping[int, Track]) -> list[_Passage]:
         """Passages in the order of speech of each recording, decoded, with the state after them."""
-        passages = list(_passages(zip(chunks, self._recognizer.encode(chunks, exactly=exactly), strict=True), tracks))
+        passages = list(_passages(zip(chunks, encoded, strict=True), tracks))
         rows = [passage for passage in passages if passage.frames]
         if rows:
             decoded = self._recognizer.decode([Row(tuple(passage.frames), passage.state) for passage in rows])

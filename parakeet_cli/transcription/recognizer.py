@@ -50,7 +50,7 @@ class Hypothesis:
 
 
 class Recognizer(Protocol):
-    """A loaded checkpoint. Used from one thread at a time."""
+    """A loaded checkpoint. Used from one thread at a time, but for ``encode`` where it ``encodes_aside``."""
 
     @property
     def model(self) -> str:
@@ -63,6 +63,10 @@ class Recognizer(Protocol):
     @property
     def frame_samples(self) -> int:
         """Samples between two encoder frames; chunks are cut on multiples of it."""
+
+    @property
+    def encodes_aside(self) -> bool:
+        """Whether to encode in a thread beside the one that decodes, as a device works meanwhile."""
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         """How many chunks that hear ``window_seconds`` each suit the device, when the user asked for no number."""

@@ -48,6 +48,7 @@ SPOKEN = [
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
+@pytest.mark.usefixtures("aside")
 def test_recordings_that_share_batches_keep_their_own_words(tmp_path: Path, size: int) -> None:
     events = list(Transcriber(BeepRecognizer(), settings(size)).transcribe(recordings(tmp_path, SPOKEN)))
     found = transcripts(events)
@@ -69,6 +70,7 @@ def test_a_word_on_a_cut_is_written_once_wherever_the_cut_falls(tmp_path: Path) 
         assert [word.start for word in words] == pytest.approx([0.16 + 0.08 * shift + 0.4 * i for i in range(5)])
 
 
+@pytest.mark.usefixtures("aside")
 def test_events_of_a_recording_come_in_order_and_progress_grows(tmp_path: Path) -> None:
     events = list(Transcriber(BeepRecognizer(), settings()).transcribe(recordings(tmp_path, SPOKEN)))
     for number in range(len(SPOKEN)):
@@ -89,6 +91,7 @@ def test_a_bad_file_fails_alone(tmp_path: Path) -> None:
     assert sorted(transcripts(events)) == [0, 2, 3, 4]
 
 
+@pytest.mark.usefixtures("aside")
 def test_sound_that_the_recognizer_refuses_fails_its_own_recording_only(tmp_path: Path) -> None:
     spoken = [["one", "two"], ["three", "nine", "three"], ["four"] * 12, ["five"]]
     transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings())
@@ -102,6 +105,7 @@ def test_sound_that_the_recognizer_refuses_fails_its_own_recording_only(tmp_path
     }
 
 
+@pytest.mark.usefixtures("aside")
 def test_a_refusal_in_the_middle_of_a_long_recording_ends_it_once(tmp_path: Path) -> None:
     spoken = [["four"] * 20 + ["nine"] + ["four"] * 20, ["five"] * 3]
     transcriber = Transcriber(BeepRecognizer(refuses=["nine"]), settings(2))
@@ -110,6 +114,7 @@ def test_a_refusal_in_the_middle_of_a_long_recording_ends_it_once(tmp_path: Path
     assert list(transcripts(events)) == [1]
 
 
+@pytest.mark.usefixtures("aside")
 def test_a_recording_that_failed_in_the_recognizer_does_not_fail_again_in_the_decoder(tmp_path: Path) -> None:
     """The decoder finds it too long when the recognizer has refused its first chunk."""
     (recording,) = recordings(tmp_path, [["nine"] + ["four"] * 199])
@@ -128,6 +133,7 @@ def test_a_recording_that_failed_may_change_while_the_others_go_on(tmp_path: Pat
     assert failed == ["recognition_failed"]
 
 
+@pytest.mark.usefixtures("aside")
 def test_the_rest_of_a_recording_that_failed_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decodings: list[Decoding] = []
 
@@ -181,12 +187,14 @@ def test_long_chunks_are_decoded_a_few_ahead_only(tmp_path: Path) -> None:
     events.close()
 
 
+@pytest.mark.usefixtures("aside")
 def test_an_engine_error_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARAKEET_FFMPEG", str(tmp_path / "no-such-ffmpeg"))
     with pytest.raises(FfmpegMissing):
         list(Transcriber(BeepRecognizer(), settings()).transcribe(recordings(tmp_path, SPOKEN)))
 
 
+@pytest.mark.usefixtures("aside")
 def test_excerpts_of_one_media_share_batches_and_keep_the_times_of_the_whole(tmp_path: Path) -> None:
     media = FileMedia(write_wav(tmp_path / "a.wav", beeps(["one", "two", "three", "four", "five"])))
     excerpts = [Recording(0, media, start=0.8, end=1.36), Recording(1, media, end=0.48), Recording(2, media, start=1.6)]
@@ -245,6 +253,7 @@ def test_recordings_are_opened_as_they_are_needed(tmp_path: Path) -> None:
     assert finished == 60
 
 
+@pytest.mark.usefixtures("aside")
 def test_leaving_early_stops_the_decoding(tmp_path: Path) -> None:
     threads = threading.active_count()
     events = Transcriber(BeepRecognizer(), settings(1)).transcribe(recordings(tmp_path, [["one"] * 200] * 3))

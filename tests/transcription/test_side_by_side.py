@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,7 @@ def test_neither_turns_nor_patience_change_a_transcript(tmp_path: Path, at_once:
     assert served == {number: transcripts(events)[number] for number, events in alone.items()}
 
 
+@pytest.mark.usefixtures("aside")
 def test_a_lone_recording_is_finished_while_the_queue_stays_open(tmp_path: Path) -> None:
     served = Served(Transcriber(BeepRecognizer(), settings(4, size=16)))
     for number in range(3):
@@ -190,16 +192,23 @@ def feed_of(served: Served) -> Feed[Listened]:
     return feed
 
 
+@pytest.mark.usefixtures("aside")
 def test_two_long_recordings_have_equal_parts_in_each_batch(tmp_path: Path) -> None:
     recognizer = Gated()
     served = Served(Transcriber(recognizer, settings(2, size=4)))
     for number in (0, 1):
-        served.ask(recording(tmp_path, number, spoken(60, number + 1)))
-    assert recognizer.is_waiting.wait(10)
-    wait_until(lambda: [len(lane.items) >= 4 for lane in feed_of(served)._lanes] == [True, True])
+        served.ask(recording(tmp_path, number, spoken(100, number + 1)))
+
+    def is_ready(count: int) -> bool:
+        both_have_enough = [len(lane.items) >= 4 for lane in feed_of(served)._lanes] == [True, True]
+        return len(recognizer.encoded) == count and recognizer.is_waiting.is_set() and both_have_enough
+
+    for count in range(4):
+        wait_until(partial(is_ready, count))
+        recognizer.may.release()
     recognizer.may.release(1000)
     served.end()
-    shares = [[number for number, _ in chunks] for chunks in recognizer.encoded[1:4]]
+    shares = [[number for number, _ in chunks] for chunks in recognizer.encoded[2:5]]  # two may be begun before
     assert all(sorted(share) == [0, 0, 1, 1] for share in shares)
 
 
@@ -215,6 +224,7 @@ def test_what_is_cancelled_before_it_is_drawn_is_never_opened(tmp_path: Path) ->
     assert transcriber._cancelled == set()
 
 
+@pytest.mark.usefixtures("aside")
 def test_cancelling_ends_an_ffmpeg_that_has_more_to_say(tmp_path: Path) -> None:
     recognizer = Gated()
     served = Served(Transcriber(recognizer, settings(2)))
@@ -261,6 +271,7 @@ def test_a_cancelled_recordings_chunks_leave_the_batch(tmp_path: Path) -> None:
     assert served.transcriber._cancelled == set()
 
 
+@pytest.mark.usefixtures("aside")
 def test_cancelling_in_a_batch_leaves_the_others_in_it_untouched(tmp_path: Path) -> None:
     recognizer = Gated()
     served = Served(Transcriber(recognizer, settings(2, size=4)))
@@ -285,6 +296,7 @@ def test_cancelling_what_is_over_or_unknown_changes_nothing(tmp_path: Path) -> N
     assert sorted(transcripts(served.end())) == [0, 1]
 
 
+@pytest.mark.usefixtures("aside")
 def test_many_come_and_are_cancelled_at_any_moment(tmp_path: Path) -> None:
     """Each other recording is cancelled a little later; the rest keep their words."""
     batch = [recording(tmp_path, number, spoken(5 + 7 * (number % 4), number + 1)) for number in range(40)]
@@ -300,6 +312,7 @@ def test_many_come_and_are_cancelled_at_any_moment(tmp_path: Path) -> None:
     assert not [event for event in served.events if isinstance(event, Failed)]
 
 
+@pytest.mark.usefixtures("aside")
 def test_closing_ends_all_decoders_at_once(tmp_path: Path) -> None:
     batch = [recording(tmp_path, number, spoken(2000, number + 1)) for number in range(4)]
     events = Transcriber(BeepRecognizer(), settings(4)).transcribe(batch)

@@ -202,24 +202,23 @@ class _Warnings(logging.Handler):
 
 
 class _Clock:
-    """How long the recognizer's calls take. One thread marks them, another reads."""
+    """How long the recognizer's calls take. A thread has one under way at most; another thread reads."""
 
     def __init__(self) -> None:
         self.batches = 0
-        self._since: float | None = None
+        self._since: dict[int, float] = {}
+        """By thread."""
         self._longest = 0.0
 
     def __enter__(self) -> None:
-        self._since = time.monotonic()
+        self._since[threading.get_ident()] = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        assert self._since is not None
-        self._longest = max(self._longest, time.monotonic() - self._since)
-        self._since = None
+        self._longest = max(self._longest, time.monotonic() - self._since.pop(threading.get_ident()))
 
     def beat(self) -> Beat:
-        since = self._since
-        return Beat(0.0 if since is None else time.monotonic() - since, self._longest, self.batches, _resident_bytes())
+        since = list(self._since.values())
+        return Beat(time.monotonic() - min(since) if since else 0.0, self._longest, self.batches, _resident_bytes())
 
 
 class _Watched:
@@ -232,6 +231,7 @@ class _Watched:
         self.model = recognizer.model
         self.language = recognizer.language
         self.frame_samples = recognizer.frame_samples
+        self.encodes_aside = recognizer.encodes_aside
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         return self._recognizer.chunks_a_batch(window_seconds)

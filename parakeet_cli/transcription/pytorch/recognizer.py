@@ -3,6 +3,7 @@
 import io
 import logging
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,14 @@ class TorchRecognizer:
         self._modules = modules
         self._has_overflowed = False
         self._fitting = Fitting(modules.frame_samples)
+        self._one_encodes = threading.Lock()
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        """Of the encoder, so that it need not wait for the decoder, nor this for it."""
         modules.encoder.to(dtype)
+
+    @property
+    def encodes_aside(self) -> bool:
+        return self._stream is not None
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         on_cpu = self.device.type == "cpu"
@@ -79,21 +87,29 @@ class TorchRecognizer:
         number_bytes = torch.finfo(self.dtype).bits // 8
         return min(suitable, rows_that_fit(self._modules.activations, frames, number_bytes, free_bytes(self.device)))
 
+    @engine_failures(_SAVING)
     def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
         def encode(batch: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
             return self.encode_features(batch, *self.features(batch), exactly=exactly)
 
-        return self._fitting.encode(chunks, encode)
+        with self._one_encodes:
+            if self._stream is None:
+                return self._fitting.encode(chunks, encode)
+            with torch.cuda.stream(self._stream):
+                encoded = self._fitting.encode(chunks, encode)
+                self._stream.synchronize()  # else another stream could read what is not written yet
+                return encoded
 
     @engine_failures(_SAVING)
     @torch.inference_mode()
     def features(self, chunks: Sequence[Chunk]) -> tuple[torch.Tensor, torch.Tensor]:
         """What the encoder takes, padded to the longest chunk, and the [rows] lengths: the first half of ``encode``."""
         lengths = torch.tensor([len(chunk.samples) for chunk in chunks])
-        signals = torch.zeros(len(chunks), int(lengths.max()))
+        on_card = self.device.type == "cuda"
+        signals = torch.zeros(len(chunks), int(lengths.max()), pin_memory=on_card)
         for row, chunk in enumerate(chunks):
             signals[row, : len(chunk.samples)] = torch.from_numpy(chunk.samples)
-        return self._modules.features(signals.to(self.device), lengths.to(self.device))
+        return self._modules.features(signals.to(self.device, non_blocking=on_card), lengths.to(self.device))
 
     @engine_failures(_SAVING)
     @torch.inference_mode()

@@ -2,7 +2,9 @@
 
 import gzip
 import logging
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -15,17 +17,26 @@ import pytest
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from benchmarks.scoring import normalise
 from parakeet_cli.errors import DiskFull, EngineFailed, ModelCorrupt, ModelUnsupported, RecognitionFailed
-from parakeet_cli.settings import ChunkSettings, DecodingSettings, Dtype, EngineChoice, RecognizerSettings
+from parakeet_cli.settings import (
+    BatchSettings,
+    ChunkSettings,
+    DecodingSettings,
+    Dtype,
+    EngineChoice,
+    RecognizerSettings,
+    TranscriptionSettings,
+)
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Samples
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
+from parakeet_cli.transcription.pipeline import Finished, Recording, Transcriber
 from parakeet_cli.transcription.pytorch.fitting import Fitting
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
-from parakeet_cli.transcription.recognizer import Frames, Row
-from tests.fakes import cut
+from parakeet_cli.transcription.recognizer import Frames, Hypothesis, Row
+from tests.fakes import cut, write_wav
 
 pytestmark = pytest.mark.model
 
@@ -132,6 +143,37 @@ def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
     assert pieces(other) == pieces(first)
     assert [(token.start, token.end) for token in other] == [(token.start, token.end) for token in first]
     assert [token.logprob for token in other] == pytest.approx([token.logprob for token in first], abs=1e-3)
+
+
+def test_encoded_aside_as_on_a_card_it_says_the_same(
+    recognizer: TorchRecognizer, minute: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two recordings, and an audit that has holes to look into; the stream is a stand-in."""
+    media = FileMedia(write_wav(tmp_path / "minute.wav", minute))
+    settings = TranscriptionSettings(chunks=ChunkSettings(6, 1), batch=BatchSettings(2))
+    decode, calls = recognizer.decode, 0
+
+    def forgetful(rows: Sequence[Row]) -> list[tuple[Hypothesis, Any]]:
+        nonlocal calls
+        calls += 1
+        found = decode(rows)
+        return [(Hypothesis(()), state) for _, state in found] if calls == 2 else found
+
+    def transcripts() -> list[Any]:
+        nonlocal calls
+        calls = 0
+        events = Transcriber(recognizer, settings).transcribe([Recording(number, media) for number in range(2)])
+        return [event.transcript for event in events if isinstance(event, Finished)]
+
+    monkeypatch.setattr(recognizer, "decode", forgetful)
+    in_turn = transcripts()
+    waited: list[str] = []
+    stream = SimpleNamespace(synchronize=lambda: waited.append(threading.current_thread().name))
+    monkeypatch.setattr(recognizer, "_stream", stream)
+    monkeypatch.setattr("torch.cuda.stream", nullcontext)
+    assert recognizer.encodes_aside
+    assert transcripts() == in_turn
+    assert {name.startswith("encoding") for name in waited} == {True, False}  # the audit encodes as well
 
 
 def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: TorchRecognizer, minute: Samples) -> None:

@@ -1,0 +1,53 @@
+"""Where a device works while its host goes on, a batch is encoded while the one before it is decoded and audited."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from parakeet_cli.transcription.batching import Batch
+from parakeet_cli.transcription.chunking import Chunk
+from parakeet_cli.transcription.recognizer import Frames
+
+__all__ = ["Encoded", "Encoding"]
+
+_AHEAD = 2
+"""Batches that are begun before the oldest is taken: so one is encoded whenever one is decoded."""
+
+Encoded = list[tuple[Frames, ...]]
+"""What ``Recognizer.encode`` gives: the frames of each chunk."""
+
+
+class Encoding:
+    """A row of batches: each is begun, and taken in order. They are encoded ``aside``, in a thread, or when taken."""
+
+    def __init__(self, encode: Callable[[Sequence[Chunk]], Encoded], *, aside: bool) -> None:
+        self._encode = encode
+        self._thread = ThreadPoolExecutor(1, "encoding") if aside else None
+        self._begun: deque[tuple[Batch, Callable[[], Encoded]]] = deque()
+
+    @property
+    def has_begun(self) -> bool:
+        """Something is there to be taken."""
+        return bool(self._begun)
+
+    @property
+    def is_full(self) -> bool:
+        """The oldest is to be taken before more is begun."""
+        return len(self._begun) >= (_AHEAD if self._thread else 1)
+
+    def begin(self, batch: Batch) -> None:
+        if self._thread and batch.chunks:
+            self._begun.append((batch, self._thread.submit(self._encode, batch.chunks).result))
+        else:
+            self._begun.append((batch, partial(self._encode, batch.chunks)))
+
+    def take(self) -> tuple[Batch, Callable[[], Encoded]]:
+        """The oldest, and what waits until its chunks are encoded, or raises what ``encode`` has raised."""
+        return self._begun.popleft()
+
+    def close(self) -> None:
+        """Drop what was begun; a batch that is being encoded is waited for."""
+        self._begun.clear()
+        if self._thread:
+            self._thread.shutdown(cancel_futures=True)
