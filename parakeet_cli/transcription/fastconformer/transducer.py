@@ -36,6 +36,7 @@ class Transducer(nn.Module):
         """``uses_graphs``: steps on a card are recorded and replayed."""
         super().__init__()
         self._uses_graphs = uses_graphs
+        self._first: State | None = None
         self._searches: Callable[[Board], tuple[Board, list[Found]]] | None = None
         self._blank = architecture.blank
         self._jumps = jumps
@@ -94,15 +95,17 @@ class Transducer(nn.Module):
         return Stepper(self.prediction, self.from_tokens, self.out, jumps, self._blank, self._max_symbols)
 
     def _begin(self, states: Sequence[State | None]) -> tuple[Tensor, Tensor, Tensor]:
-        known = [self._first() if state is None else state for state in states]
+        if self._first is None:
+            self._first = self._before_any_token()
+        known = [state or self._first for state in states]
         return (
             torch.stack([state.hidden for state in known], dim=1),
             torch.stack([state.cell for state in known], dim=1),
             torch.stack([state.predicted for state in known]),
         )
 
-    def _first(self) -> State:
-        """Before any token: as after a blank, whose embedding is zero."""
+    def _before_any_token(self) -> State:
+        """As after a blank, whose embedding is zero."""
         device = self.out.weight.device
         nothing = torch.zeros(self._state_shape, device=device)
         hidden, cell = self.prediction(torch.tensor([self._blank], device=device), nothing, nothing)

@@ -70,7 +70,7 @@ class Reference:
         return [self._decode(self._network.from_frames(row), state) for row, state in zip(rows, states, strict=True)]
 
     def _decode(self, frames: torch.Tensor, state: State | None) -> tuple[list[Emission], State]:
-        state = state or self._network._first()
+        state = state or self._network._before_any_token()
         hidden, cell, predicted = state.hidden.unsqueeze(1), state.cell.unsqueeze(1), state.predicted.unsqueeze(0)
         tokens: list[Emission] = []
         place = state.ahead
@@ -142,7 +142,7 @@ def test_the_prediction_network_runs_once_a_token_on_a_cpu() -> None:
     with torch.inference_mode():
         (first, _), (second, _) = transducer.decode(rows, [None, None])
     most = max(len(first), len(second))
-    assert calls[2:] == [2] * most  # but for the two states before any token
+    assert calls == [1] + [2] * most  # first for the state before any token
     assert most > 20
 
 
