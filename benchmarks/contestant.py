@@ -26,18 +26,22 @@ Transcribe = Callable[[Path], int]
 """Gives the number of tokens or words."""
 
 
-def nemo(model: Path, threads: int) -> Transcribe:
-    """The original service's path, and anybody's first script: fp32, the whole recording in one piece."""
+def nemo(model: Path, threads: int, device: str = "cpu", piece_seconds: int | None = None) -> Transcribe:
+    """The original service's path, and anybody's first script: fp32, the whole recording in one piece, or in pieces."""
     import torch
 
     torch.set_num_threads(threads)
     from nemo.collections.asr.models import ASRModel
 
-    loaded: Any = ASRModel.restore_from(str(model), map_location="cpu").eval()
+    loaded: Any = ASRModel.restore_from(str(model), map_location=device).eval()
 
     def transcribe(audio: Path) -> int:
-        (said,) = loaded.transcribe([str(audio)], timestamps=True, verbose=False)
-        return len(said.timestamp["word"])
+        pieces = [str(audio)] if piece_seconds is None else _pieces(audio, piece_seconds)
+        return sum(
+            len(said.timestamp["word"])
+            for piece in pieces
+            for said in loaded.transcribe([piece], timestamps=True, verbose=False)
+        )
 
     return transcribe
 
@@ -129,12 +133,12 @@ def faster_whisper(folder: Path, threads: int) -> Transcribe:
     return transcribe
 
 
-def _pieces(audio: Path) -> list[Any]:
+def _pieces(audio: Path, seconds: int = _PIECE_SECONDS) -> list[Any]:
     import numpy as np
 
     with wave.open(str(audio)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
-    step = _PIECE_SECONDS * _RATE
+    step = seconds * _RATE
     return [samples[first : first + step] for first in range(0, len(samples), step)]
 
 
@@ -155,9 +159,14 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("audio", type=Path)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", default="cpu", help="of nemo")
+    parser.add_argument("--piece-seconds", type=int, help="of nemo; default: one piece")
     arguments = parser.parse_args()
     said, sys.stdout = sys.stdout, sys.stderr
-    transcribe = TOOLS[arguments.tool](arguments.model, arguments.threads)
+    if arguments.tool == "nemo":
+        transcribe = nemo(arguments.model, arguments.threads, arguments.device, arguments.piece_seconds)
+    else:
+        transcribe = TOOLS[arguments.tool](arguments.model, arguments.threads)
     loaded = time.perf_counter()
     tokens = transcribe(arguments.audio)
     facts = {"load": loaded - BEGAN, "transcribe": time.perf_counter() - loaded, "tokens": tokens}
