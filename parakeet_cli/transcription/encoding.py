@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from parakeet_cli.transcription.batching import Batch
@@ -24,7 +24,7 @@ class Encoding:
     def __init__(self, encode: Callable[[Sequence[Chunk]], Encoded], *, aside: bool) -> None:
         self._encode = encode
         self._thread = ThreadPoolExecutor(1, "encoding") if aside else None
-        self._begun: deque[tuple[Batch, Callable[[], Encoded]]] = deque()
+        self._begun: deque[tuple[Batch, Future[Encoded] | None]] = deque()
 
     @property
     def has_begun(self) -> bool:
@@ -32,19 +32,26 @@ class Encoding:
         return bool(self._begun)
 
     @property
+    def is_ready(self) -> bool:
+        """The oldest can be taken without waiting for another thread."""
+        if not self._begun:
+            return False
+        _, future = self._begun[0]
+        return future is None or future.done()
+
+    @property
     def is_full(self) -> bool:
-        """The oldest is to be taken before more is begun."""
-        return len(self._begun) >= (_AHEAD if self._thread else 1)
+        """The oldest is to be taken before more is begun. Batches without chunks take no place."""
+        return self._thread is None or sum(future is not None for _, future in self._begun) >= _AHEAD
 
     def begin(self, batch: Batch) -> None:
-        if self._thread and batch.chunks:
-            self._begun.append((batch, self._thread.submit(self._encode, batch.chunks).result))
-        else:
-            self._begun.append((batch, partial(self._encode, batch.chunks)))
+        future = self._thread.submit(self._encode, batch.chunks) if self._thread and batch.chunks else None
+        self._begun.append((batch, future))
 
     def take(self) -> tuple[Batch, Callable[[], Encoded]]:
         """The oldest, and what waits until its chunks are encoded, or raises what ``encode`` has raised."""
-        return self._begun.popleft()
+        batch, future = self._begun.popleft()
+        return batch, future.result if future else partial(self._encode, batch.chunks)
 
     def close(self) -> None:
         """Drop what was begun; a batch that is being encoded is waited for."""

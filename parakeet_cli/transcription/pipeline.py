@@ -33,6 +33,9 @@ _SECONDS_AHEAD = 1200.0
 _MOST_DECODERS = 8
 """Unless somebody asks for more."""
 
+_SECONDS_TO_LOOK = 0.005
+"""Between two looks at whether another thread has encoded a batch, while nothing else comes."""
+
 _LONG_SECONDS = 600.0
 """A recording that lasts longer gets savepoints."""
 
@@ -132,7 +135,7 @@ class Transcriber:
         self._feed = feed
         try:
             with closing(encoding), closing(feed):
-                for item in feed.items(lambda: 0.0 if encoding.has_begun else batcher.patience()):
+                for item in feed.items(partial(_patience, batcher, encoding)):
                     yield from self._take(item, batcher, runs)
                 yield from self._recognize(batcher.flush(), runs)
                 while encoding.has_begun:
@@ -153,7 +156,8 @@ class Transcriber:
     def _take(self, item: Listened | GivenUp | Idle, batcher: Batcher, runs: _Runs) -> Iterator[Event]:
         match item:
             case Idle() if runs.encoding.has_begun:
-                yield from self._complete(runs)
+                while runs.encoding.is_ready:
+                    yield from self._complete(runs)
             case Idle():
                 yield from self._recognize(batcher.overdue(), runs)
             case GivenUp(recording=number, was_drawn=was_drawn):
@@ -218,7 +222,7 @@ class Transcriber:
         for batch in batches:
             wanted = tuple(chunk for chunk in batch.chunks if runs.wants(chunk.recording))
             runs.encoding.begin(replace(batch, chunks=wanted))
-            while runs.encoding.is_full:
+            while runs.encoding.has_begun and runs.encoding.is_full:
                 yield from self._complete(runs)
 
     def _complete(self, runs: _Runs) -> Iterator[Event]:
@@ -273,6 +277,13 @@ class Transcriber:
         )
         yield Progress(number, run.decoded.seconds, tuple(words[run.told_words :]))
         yield Finished(number, transcript, run.recognition_seconds)
+
+
+def _patience(batcher: Batcher, encoding: Encoding) -> float:
+    """Seconds for which the feed may keep us waiting."""
+    if encoding.has_begun:
+        return 0.0 if encoding.is_ready else _SECONDS_TO_LOOK
+    return batcher.patience()
 
 
 def _placed(tokens: Iterable[Token], seconds: float, offset: float) -> Iterator[Token]:

@@ -1,6 +1,7 @@
 """Batches that are encoded while others are decoded."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,8 +82,8 @@ def test_what_encoding_raises_comes_when_the_batch_is_taken(aside: bool) -> None
 
     encoding = Encoding(encode, aside=aside)
     encoding.begin(Batch((), (7,)))
+    assert encoding.is_ready
     encoding.begin(Batch((chunk(),), ()))
-    assert encoding.is_full
     ended, _ = encoding.take()
     assert ended.ended == (7,)
     _, encoded = encoding.take()
@@ -101,17 +102,65 @@ def test_closing_leaves_no_thread_and_encodes_nothing_more() -> None:
         assert may_go_on.wait(10)
         return []
 
-    threads = threading.active_count()
     encoding = Encoding(encode, aside=True)
     encoding.begin(Batch((chunk(1),), ()))
     encoding.begin(Batch((chunk(2),), ()))
     assert has_begun.wait(10)
-    threading.Timer(0.1, may_go_on.set).start()
+    timer = threading.Timer(0.1, may_go_on.set)
+    timer.start()
     encoding.close()
+    timer.join()
     assert encoded == [1]
     assert not encoding.has_begun
-    assert threading.active_count() == threads
+    assert not any(thread.name.startswith("encoding") for thread in threading.enumerate())
 
 
 def chunk(number: int = 0) -> Chunk:
     return cut(silence(1.6), number, SETTINGS.chunks)[0]
+
+
+def test_what_only_ends_recordings_takes_no_place() -> None:
+    encoding = Encoding(lambda chunks: [()], aside=True)
+    full = []
+    for chunks in ((chunk(1),), (), (), (chunk(3),)):
+        encoding.begin(Batch(chunks, ()))
+        full.append(encoding.is_full)
+    assert full == [False, False, False, True]
+    encoding.close()
+
+
+class Slow(BeepRecognizer):
+    """Takes as long to encode as to decode, without the processor, as a card."""
+
+    encodes_aside = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoding = self.both = 0
+
+    def chunks_a_batch(self, window_seconds: float) -> int:
+        return 32
+
+    def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        self.encoding += 1
+        time.sleep(0.15)
+        self.encoding -= 1
+        return super().encode(chunks, exactly=exactly)
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        for _ in range(15):
+            time.sleep(0.01)
+            self.both += self.encoding > 0
+        return super().decode(rows)
+
+
+def test_full_batches_of_a_card_are_encoded_while_others_are_decoded(tmp_path: Path) -> None:
+    """Ten, of which nine could meet another for 15 times 0.01 s each."""
+    settings = TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=0.8, context_seconds=0.16))
+    words = ["one", "two"] * 320
+    recognizer = Slow()
+    events = list(Transcriber(recognizer, settings).transcribe([recording(tmp_path, words)]))
+    (transcript,) = [event.transcript for event in events if isinstance(event, Finished)]
+    assert transcript.text.split() == words
+    assert len(recognizer.batches) in (10, 11)
+    assert recognizer.both > 45  # a third of 135

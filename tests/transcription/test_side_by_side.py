@@ -283,7 +283,7 @@ def test_cancelling_in_a_batch_leaves_the_others_in_it_untouched(tmp_path: Path)
     events = served.end()
     assert not [event for event in events if event.recording == 0 and not isinstance(event, Started)]
     assert transcripts(events)[1].text.split() == spoken(40, 2)
-    assert 0 not in {number for chunks in recognizer.encoded[1:] for number, _ in chunks}
+    assert 0 not in {number for chunks in recognizer.encoded[2:] for number, _ in chunks}  # two may be begun before
 
 
 def test_cancelling_what_is_over_or_unknown_changes_nothing(tmp_path: Path) -> None:

@@ -6,14 +6,16 @@ do all of the work from then on.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from parakeet_cli.transcription.fastconformer.stepping import Board, Found, Run, search
 from parakeet_cli.transcription.pytorch.failures import first_line
+from parakeet_cli.transcription.pytorch.memory import one_at_a_time
 
 __all__ = ["Graphs", "Record", "record_on_card"]
 
@@ -148,19 +150,30 @@ def _agree(found: Tensors, expected: Tensors) -> bool:
 
 
 def record_on_card(device: torch.device) -> Record:
-    """``Record`` by a CUDA graph. While it records, other threads may use the card."""
+    """``Record`` by a CUDA graph. While it records no encoder runs, as torch then gives no memory back to anybody."""
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch gives it no types
 
     def record(work: Callable[[], Found]) -> tuple[Callable[[], None], Found]:
-        with torch.cuda.device(device):
-            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch gives it no types
+        with one_at_a_time, torch.cuda.device(device):
             stream.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(stream):
+            with torch.cuda.stream(stream):  # also where torch, after a failure, would leave its own behind
                 for _ in range(_WARM_UPS):
                     work()
+                graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+                try:
+                    with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+                        found = work()
+                except BaseException:
+                    _end_recording(device, pool)
+                    raise
             torch.cuda.current_stream(device).wait_stream(stream)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-                found = work()
         return graph.replay, found
 
     return record
+
+
+def _end_recording(device: torch.device, pool: Any) -> None:
+    """Torch 2.13 leaves its allocator recording where the end of a recording fails; nothing public ends that."""
+    with suppress(AttributeError, RuntimeError):
+        torch._C._cuda_endAllocateToPool(device.index, pool)
+        torch._C._cuda_releasePool(device.index, pool)

@@ -4,11 +4,15 @@ The figures come from counting what is alive at one time while an encoder runs, 
 a lower bound for a card, whose kernels take workspaces and whose allocator leaves pieces unused, hence the reserve.
 """
 
+import threading
 from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Activations", "free_bytes", "rows_that_fit"]
+__all__ = ["Activations", "free_bytes", "one_at_a_time", "rows_that_fit"]
+
+one_at_a_time = threading.Lock()
+"""Held by who needs much of a card's memory, or keeps others from getting it: an encoder, a recording."""
 
 _SHARE = 0.6
 """Of the free memory; the rest is for the decoder, for what kernels need, and for pieces that fit nothing."""

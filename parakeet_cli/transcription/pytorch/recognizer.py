@@ -3,8 +3,8 @@
 import io
 import logging
 import math
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.pytorch.decoding import Decoder, Emission
 from parakeet_cli.transcription.pytorch.failures import engine_failures
 from parakeet_cli.transcription.pytorch.fitting import Fitting
-from parakeet_cli.transcription.pytorch.memory import Activations, free_bytes, rows_that_fit
+from parakeet_cli.transcription.pytorch.memory import Activations, free_bytes, one_at_a_time, rows_that_fit
 from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row, owned_pieces
 
 __all__ = ["Modules", "TorchRecognizer", "piece_text"]
@@ -68,10 +68,12 @@ class TorchRecognizer:
         self._modules = modules
         self._has_overflowed = False
         self._fitting = Fitting(modules.frame_samples)
-        self._one_encodes = threading.Lock()
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-        """Of the encoder, so that it need not wait for the decoder, nor this for it."""
-        modules.encoder.to(dtype)
+        """Of the encoder, its weights included, so that it need not wait for the decoder, nor this for it."""
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.default_stream(device))  # on which the weights came
+        with self._on_stream():
+            modules.encoder.to(dtype)
 
     @property
     def encodes_aside(self) -> bool:
@@ -92,13 +94,18 @@ class TorchRecognizer:
         def encode(batch: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
             return self.encode_features(batch, *self.features(batch), exactly=exactly)
 
-        with self._one_encodes:
-            if self._stream is None:
-                return self._fitting.encode(chunks, encode)
-            with torch.cuda.stream(self._stream):
-                encoded = self._fitting.encode(chunks, encode)
-                self._stream.synchronize()  # else another stream could read what is not written yet
-                return encoded
+        with one_at_a_time, self._on_stream():
+            return self._fitting.encode(chunks, encode)
+
+    @contextmanager
+    def _on_stream(self) -> Iterator[None]:
+        """Within, what goes to a card goes to the encoder's stream; at the end all of that is done."""
+        if self._stream is None:
+            yield
+            return
+        with torch.cuda.device(self.device), torch.cuda.stream(self._stream):
+            yield
+            self._stream.synchronize()  # else another stream could read what is not written yet
 
     @engine_failures(_SAVING)
     @torch.inference_mode()

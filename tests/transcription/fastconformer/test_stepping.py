@@ -289,8 +289,8 @@ def test_steps_ask_for_no_answer_and_bring_nothing_from_the_host() -> None:
 
 
 @pytest.mark.gpu
-def test_a_card_finds_what_the_cpu_finds() -> None:
-    for uses_graphs in (False, True):
+def test_a_card_finds_what_the_cpu_finds(caplog: pytest.LogCaptureFixture) -> None:
+    for uses_graphs in (False, True, True):
         rows, cuts = rows_of([60, 1, 37, 5, 80]), [20, 0, 36, 2, 41]
         expected = in_parts(Reference(made(7)).decode, rows, cuts)
         transducer = made(7, uses_graphs=uses_graphs).cuda()
@@ -300,6 +300,7 @@ def test_a_card_finds_what_the_cpu_finds() -> None:
             for first, second, state in on_card
         ]
         assert_equal(moved, expected)
+    assert not caplog.messages  # graphs were used
 
 
 @settings(max_examples=30, deadline=None)

@@ -170,7 +170,8 @@ def test_encoded_aside_as_on_a_card_it_says_the_same(
     waited: list[str] = []
     stream = SimpleNamespace(synchronize=lambda: waited.append(threading.current_thread().name))
     monkeypatch.setattr(recognizer, "_stream", stream)
-    monkeypatch.setattr("torch.cuda.stream", nullcontext)
+    for name in ("stream", "device"):
+        monkeypatch.setattr(f"torch.cuda.{name}", nullcontext)
     assert recognizer.encodes_aside
     assert transcripts() == in_turn
     assert {name.startswith("encoding") for name in waited} == {True, False}  # the audit encodes as well
