@@ -38,6 +38,7 @@ _CONTAINERS = {"m4a": ("-c:a", "aac", "-b:a", "96k"), "mp3": ("-c:a", "libmp3lam
 _SHORTEST_SECONDS = 10
 _PERIOD_SECONDS = 600
 """Of digits; longer recordings say them over and over."""
+_ORIGINAL = "original"
 _SLOWEST = 3600
 """Seconds a process may take."""
 
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--longest", type=int, default=3600, help="seconds")
     parser.add_argument("--minutes", type=float, default=math.inf, help="in which all is to end")
+    parser.add_argument("--only", help="names of ways, with commas between")
     arguments = parser.parse_args()
     folder: Path = arguments.folder.absolute()
     end = time.monotonic() + 60 * arguments.minutes
@@ -76,23 +78,25 @@ def main() -> None:
     measuring = _Measuring(model, arguments.device, folder, end)
     figures = []
     for way in _ways(on_card=arguments.device != "cpu"):
+        if arguments.only and way.name not in arguments.only.split(","):
+            continue
         figures.append(measuring.measure(way, files))
         (folder / "card.json").write_text(json.dumps([asdict(each) for each in figures], indent=1), encoding="utf-8")
     print(table(figures))
 
 
 def table(figures: Sequence[Figures]) -> str:
-    """Markdown; the folder's share of the model's own pace, and ours as a multiple of the original's, which is last."""
-    original = figures[-1]
+    """Markdown; the folder's share of the model's own pace, and both as multiples of the original's with one file."""
+    original = next((each.longest for each in figures if each.way == _ORIGINAL), None)
     lines = [
-        "| way | model alone (heard) | folder | of the model's | longest file | times the original |",
-        "|---|---|---|---|---|---|",
+        "| way | model alone (heard) | folder | of the model's | of the original's | longest file | of the original's |",
+        "|---|---|---|---|---|---|---|",
     ]
     for each in figures:
         heard = f" ({each.heard:.0f})" if each.heard else ""
         lines.append(
             f"| {each.way} | {_said(each.model)}{heard} | {_said(each.folder)} | {_ratio(each.folder, each.model)} "
-            f"| {_said(each.longest)} | {_ratio(each.longest, original.longest)} |"
+            f"| {_ratio(each.folder, original)} | {_said(each.longest)} | {_ratio(each.longest, original)} |"
         )
     return "\n".join(lines)
 
@@ -106,10 +110,10 @@ def _ratio(value: float | None, other: float | None) -> str:
 
 
 def _ways(*, on_card: bool) -> list[_Way]:
-    ours = [_Way("parakeet, torch", ("--engine", "torch")), _Way("parakeet, NeMo", ("--engine", "nemo"))]
+    ours = [_Way("torch", ("--engine", "torch")), _Way("NeMo", ("--engine", "nemo"))]
     if on_card:
-        ours.insert(0, _Way("parakeet, torch, graphs", ("--engine", "torch", "--cuda-graphs")))
-    return [*ours, _Way("NeMo, as the original", None)]
+        ours.insert(0, _Way("torch with graphs", ("--engine", "torch", "--cuda-graphs")))
+    return [*ours, _Way(_ORIGINAL, None)]
 
 
 class _Measuring:

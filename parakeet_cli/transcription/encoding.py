@@ -42,7 +42,9 @@ class Encoding:
     @property
     def is_full(self) -> bool:
         """The oldest is to be taken before more is begun. Batches without chunks take no place."""
-        return self._thread is None or sum(future is not None for _, future in self._begun) >= _AHEAD
+        if self._thread is None:
+            return self.has_begun
+        return sum(future is not None for _, future in self._begun) >= _AHEAD
 
     def begin(self, batch: Batch) -> None:
         future = self._thread.submit(self._encode, batch.chunks) if self._thread and batch.chunks else None

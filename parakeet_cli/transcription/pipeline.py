@@ -222,7 +222,7 @@ class Transcriber:
         for batch in batches:
             wanted = tuple(chunk for chunk in batch.chunks if runs.wants(chunk.recording))
             runs.encoding.begin(replace(batch, chunks=wanted))
-            while runs.encoding.has_begun and runs.encoding.is_full:
+            while runs.encoding.is_full:
                 yield from self._complete(runs)
 
     def _complete(self, runs: _Runs) -> Iterator[Event]:
