@@ -89,7 +89,7 @@ def table(figures: Sequence[Figures]) -> str:
     """Markdown; the folder's share of the model's own pace, and both as multiples of the original's with one file."""
     original = next((each.longest for each in figures if each.way == _ORIGINAL), None)
     lines = [
-        "| way | model alone (heard) | folder | of the model's | of the original's | longest file | of the original's |",
+        "| way | model alone (heard) | folder | of the model's | of the original's | longest | of the original's |",
         "|---|---|---|---|---|---|---|",
     ]
     for each in figures:
