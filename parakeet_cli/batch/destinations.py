@@ -56,7 +56,9 @@ def _plain(recording: Recording, folder: Path | None) -> Path:
         return (folder or Path.cwd()) / name
     if folder is None:
         return media.path.with_name(name)
-    inside = media.path.parent.relative_to(media.root) if media.root else Path()
+    parent = media.path.parent
+    # A pattern may have led through a link, to a folder that lies elsewhere.
+    inside = parent.relative_to(media.root) if media.root and parent.is_relative_to(media.root) else Path()
     return folder / inside / name
 
 

@@ -62,3 +62,8 @@ def test_tracks_of_one_file_are_told_apart() -> None:
     stems, collisions = place([Recording(0, film, 1), Recording(1, film, 3)], None, 5)
     assert [stem.name for stem in stems.values()] == ["film.a1", "film.a3"]
     assert collisions == []
+
+
+def test_what_lies_elsewhere_behind_a_link_goes_to_the_folder_itself() -> None:
+    media = FileMedia(Path("/real/x/a.mp3"), Path("/films"))  # of films/*/a.mp3, where films/x is a link
+    assert place(recordings(media), Path("/out"), 5)[0][0] == Path("/out/a")

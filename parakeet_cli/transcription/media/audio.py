@@ -13,7 +13,6 @@ from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
 from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.media_file import MediaFile, open_media
-from parakeet_cli.transcription.media.picture import picture_end
 from parakeet_cli.transcription.media.probe import (
     AudioTrack,
     MediaInfo,
@@ -24,6 +23,7 @@ from parakeet_cli.transcription.media.probe import (
     not_media,
     probe,
 )
+from parakeet_cli.transcription.media.stream_ends import other_sound_end, picture_end
 
 __all__ = [
     "AudioTrack",
@@ -190,16 +190,21 @@ class Decoding:
     def _missing(self, process: FfmpegProcess) -> Partial | None:
         expected = None if self._info.is_estimate else self.expected_seconds
         errors = _complaints(process)
-        if errors or (expected is not None and _falls_short(self.seconds, expected) and not self._picture_goes_on()):
+        if errors or (expected is not None and _falls_short(self.seconds, expected) and not self._another_goes_on()):
             return Partial(self.seconds, expected, errors)
         return None
 
-    def _picture_goes_on(self) -> bool:
-        """Whether the file is whole although its sound ends early: a video's duration is that of its longest track."""
-        if not self._info.has_video or self._info.duration is None:
+    def _another_goes_on(self) -> bool:
+        """Whether the file is whole although this sound ends early: its duration is that of its longest track."""
+        duration = self._info.duration
+        if duration is None:
             return False
-        end = picture_end(self._file, self._settings)
-        return end is not None and not _falls_short(end, self._info.duration)
+        ends = []
+        if self._info.has_video:
+            ends.append(picture_end(self._file, self._settings))
+        if len(self._info.tracks) > 1:
+            ends.append(other_sound_end(self._file, self._settings, self._track.stream))
+        return any(end is not None and not _falls_short(end, duration) for end in ends)
 
 
 def _falls_short(seconds: float, expected: float) -> bool:

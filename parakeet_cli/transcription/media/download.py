@@ -1,7 +1,8 @@
 """Fetches a media URL into a file, going on where a broken connection left it."""
 
 import http.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.error import HTTPError, URLError
@@ -30,6 +31,10 @@ _ATTEMPTS = 4
 _BLOCK_BYTES = 1 << 16
 
 
+class _AnotherFile(Exception):
+    """What came is no continuation of what is there."""
+
+
 @dataclass(slots=True)
 class _Progress:
     received: int = 0
@@ -55,6 +60,8 @@ def fetch(url: str, file: BinaryIO, on_download: OnDownload | None = None) -> No
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _receive(opener, _request(url, progress), file, progress, on_download)
+        except _AnotherFile:
+            progress = _Progress()
         except (
             HTTPError,
             URLError,
@@ -99,10 +106,9 @@ def _opener() -> OpenerDirector:
 
 def _request(url: str, progress: _Progress) -> Request:
     headers = {"User-Agent": "parakeet-cli", "Accept": "*/*", "Accept-Encoding": "identity"}
-    if progress.received:
+    if progress.received and progress.validator:  # without one nothing would tell another file
         headers["Range"] = f"bytes={progress.received}-"
-        if progress.validator:
-            headers["If-Range"] = progress.validator
+        headers["If-Range"] = progress.validator
     return Request(quote(url, safe="%/:=&?~#+!$,;'@()*[]"), headers=headers)
 
 
@@ -113,7 +119,8 @@ def _receive(
     progress: _Progress,
     on_download: OnDownload | None,
 ) -> None:
-    response = opener.open(request, timeout=_TIMEOUT_SECONDS)
+    with _network():
+        response = opener.open(request, timeout=_TIMEOUT_SECONDS)
     if response is None:
         raise ValueError("redirects to something that is neither http nor https")
     with response:
@@ -121,20 +128,41 @@ def _receive(
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             file.seek(0)
             file.truncate()
-            progress.received = 0
+            progress.received, progress.validator = 0, None
         elif not _continues(response, progress):
-            raise ValueError("it sent another part than was asked for")
+            raise _AnotherFile
         progress.total = progress.received + int(length) if length.isdecimal() else None
-        progress.validator = _validator(response)
-        while block := response.read(_BLOCK_BYTES):
+        progress.validator = _validator(response) or progress.validator
+        while block := _read(response):
             write_all(file, block)
             progress.received += len(block)
             if on_download:
                 on_download(progress.received, progress.total)
 
 
+def _read(response: http.client.HTTPResponse) -> bytes:
+    with _network():
+        return response.read(_BLOCK_BYTES)
+
+
+@contextmanager
+def _network() -> Iterator[None]:
+    """Within, what the system says of a connection is told from what it says of a disk; TLS has such numbers too."""
+    try:
+        yield
+    except (URLError, TimeoutError, ConnectionError):
+        raise
+    except OSError as error:
+        raise ConnectionError(error.strerror or str(error)) from error
+
+
 def _continues(response: http.client.HTTPResponse, progress: _Progress) -> bool:
-    return str(response.headers.get("Content-Range", "")).startswith(f"bytes {progress.received}-")
+    """Whether it is the rest of the same file; a server may have another by now, and ignore ``If-Range``."""
+    part = str(response.headers.get("Content-Range", ""))
+    place, _, total = part.removeprefix("bytes ").partition("/")
+    is_as_long = progress.total is None or total in ("*", str(progress.total))
+    is_same = _validator(response) in (None, progress.validator)  # it need not be told again (RFC 9110, 15.3.7)
+    return place.startswith(f"{progress.received}-") and is_as_long and is_same
 
 
 def _validator(response: http.client.HTTPResponse) -> str | None:

@@ -5,19 +5,25 @@ formats are allow-listed, its video decoders are the usual way in (CVE-2026-8461
 long it works.
 """
 
+import errno
 import os
 import re
 import shutil
 import subprocess
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from parakeet_cli.display import display
-from parakeet_cli.errors import FfmpegMissing
+from parakeet_cli.errors import DecodeKilled, FfmpegMissing
 from parakeet_cli.user_folders import temporary_folder
 
-__all__ = ["Ffmpeg", "environment", "find_ffmpeg", "input_arguments"]
+__all__ = ["EXHAUSTED", "EmptyFolder", "Ffmpeg", "environment", "find_ffmpeg", "input_arguments"]
+
+EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What keeps one ffmpeg from starting and passes; the program itself is there."""
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,wav,w64,flac,ogg,aac,loas,mpegts,mpeg,avi,flv,asf,wtv,aiff,caf,amr,"
@@ -84,6 +90,23 @@ def input_arguments(ffmpeg: Ffmpeg, descriptor: int, log_level: str) -> list[str
     ]
 
 
+class EmptyFolder:
+    """A new empty folder for a child to stand in; the root where none can be made, as on a full disk.
+
+    ffmpeg opens nothing by a name and may write nothing, so that any folder does.
+    """
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        with suppress(OSError):
+            self._folder = temporary_folder()
+        self.name = self._folder.name if self._folder else "/"
+
+    def cleanup(self) -> None:
+        if self._folder:
+            self._folder.cleanup()
+
+
 def environment() -> dict[str, str]:
     """What a child gets of ours: no keys, no proxies, no FFREPORT, and messages in English."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
@@ -92,20 +115,26 @@ def environment() -> dict[str, str]:
 @cache
 def _ask(path: str) -> Ffmpeg:
     """One run tells the version (in the banner) and the protocols."""
+    folder = EmptyFolder()
     try:
-        with temporary_folder() as folder:
-            answer = subprocess.run(
-                [path, "-protocols"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=30,
-                check=False,
-                cwd=folder,
-                env=environment(),
-            )
+        answer = subprocess.run(
+            [path, "-protocols"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+            cwd=folder.name,
+            env=environment(),
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            raise DecodeKilled(f"ffmpeg cannot be started at present ({error.strerror}); try again later.") from error
         reason = error.strerror if isinstance(error, OSError) else "no answer for 30 s"
         raise FfmpegMissing(f"{display(path)} cannot be run ({reason}); {_HINT}.") from error
+    finally:
+        folder.cleanup()
+    if answer.returncode < 0:
+        raise DecodeKilled("ffmpeg was killed from outside as it was asked what it can do; try again.")
     version = re.search(rb"^ffmpeg version (\S+)", answer.stderr, re.MULTILINE)
     if version is None or answer.returncode != 0:
         raise FfmpegMissing(f"{display(path)} does not answer as ffmpeg does; {_HINT}.")

@@ -1,6 +1,5 @@
 """Runs one ffmpeg: its limits, the watchdog over its output, its messages, and its end in every case."""
 
-import errno
 import os
 import resource
 import selectors
@@ -17,9 +16,8 @@ from types import TracebackType
 from parakeet_cli.display import display
 from parakeet_cli.errors import DecodeKilled, DecodeTimeout, FfmpegMissing
 from parakeet_cli.transcription.media.child_messages import Messages
-from parakeet_cli.transcription.media.ffmpeg import environment
+from parakeet_cli.transcription.media.ffmpeg import EXHAUSTED, EmptyFolder, environment
 from parakeet_cli.transcription.media.interruption import Interruption
-from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["FfmpegProcess", "Patience", "end_all"]
 
@@ -31,8 +29,6 @@ _LIMITS = {
     "RLIMIT_NOFILE": (64, 64),
     "RLIMIT_FSIZE": (0, 0),
 }
-_EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-"""What keeps one ffmpeg from starting and passes; the program itself is there."""
 _READ_BYTES = 1 << 16
 _LONGEST_START = 0.1
 """Seconds that ``end_all`` waits for a child that another thread is just starting."""
@@ -85,7 +81,7 @@ class FfmpegProcess:
         with _children.starting:
             if _children.are_ended:
                 raise DecodeKilled("No ffmpeg is started any more, as parakeet is ending; run it again.")
-            self._folder = temporary_folder()
+            self._folder = EmptyFolder()
             try:
                 self._process = _start(self._command, self._descriptor, self._folder.name)
             except BaseException:
@@ -233,7 +229,7 @@ def _start(command: Sequence[str], descriptor: int, folder: str) -> subprocess.P
             env=environment(),
         )
     except OSError as error:
-        if error.errno in _EXHAUSTED:
+        if error.errno in EXHAUSTED:
             raise DecodeKilled(f"ffmpeg cannot be started at present ({error.strerror}); try again later.") from error
         raise FfmpegMissing(f"{display(command[0])} cannot be run ({error.strerror}); install ffmpeg.") from error
     _limit(process.pid)

@@ -110,7 +110,7 @@ def _read_argument(argument: str, folder: Path, recursive: bool) -> Iterator[Nam
     if argument == "-":
         yield StdinMedia()
     elif re.match(r"https?://", argument, re.IGNORECASE):
-        yield UrlMedia(argument)
+        yield _read_address(argument)
     elif os.path.lexists(folder / argument):
         yield from _read_path(argument, folder, recursive)
     elif argument.startswith("@"):
@@ -119,6 +119,15 @@ def _read_argument(argument: str, folder: Path, recursive: bool) -> Iterator[Nam
         yield from _read_pattern(argument, folder, recursive)
     else:
         yield from _read_path(argument, folder, recursive)
+
+
+def _read_address(argument: str) -> UrlMedia | Skipped:
+    try:
+        urlsplit(argument)
+        argument.encode()  # a list in another encoding than UTF-8 has what no address can
+    except ValueError:
+        return Skipped(argument, MediaNotFound("The address of this input cannot be read; check it, or encode it."))
+    return UrlMedia(argument)
 
 
 def _read_path(name: str, folder: Path, recursive: bool) -> Iterator[NamedMedia | Skipped]:

@@ -390,6 +390,19 @@ def test_sound_that_ends_before_the_picture_is_whole(
     assert decoding.partial is None
 
 
+@pytest.mark.parametrize("name", ["two.mka", "two.m4a"])
+def test_a_track_that_ends_before_another_is_whole(
+    ffmpeg_build: Ffmpeg, make: Maker, tmp_path: Path, name: str
+) -> None:
+    path = make(name, *sine(30), *sine(20), "-map", "0:a", "-map", "1:a", "-c:a", "aac")
+    samples, decoding = decoded(path, replace(SETTINGS, track=2))
+    assert len(samples) / 16_000 == pytest.approx(20, abs=0.2)
+    assert decoding.partial is None
+    cut = tmp_path / "cut.mka"
+    cut.write_bytes(make("whole.mka", "-i", path, "-map", "0", "-c", "copy").read_bytes()[: path.stat().st_size // 3])
+    assert decoded(cut, replace(SETTINGS, track=2))[1].partial is not None
+
+
 def test_a_video_that_is_cut_off_is_not_whole(ffmpeg_build: Ffmpeg, make: Maker, tmp_path: Path) -> None:
     whole = make("whole_video.flv", *picture(30), *sine(30, 44_100), "-c:v", "flv1", "-c:a", "libmp3lame")
     cut = tmp_path / "cut.flv"

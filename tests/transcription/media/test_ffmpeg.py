@@ -127,6 +127,31 @@ def test_a_child_for_which_the_system_has_no_room_is_no_missing_ffmpeg(
         _output([_script(tmp_path, "exit 0")], descriptor)
 
 
+def test_an_ffmpeg_that_cannot_be_asked_at_present_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or every recording of a server would fail for good, and the next engine be asked again."""
+    name = str(_script(tmp_path, "kill -9 $$"))
+    monkeypatch.setenv("PARAKEET_FFMPEG", name)
+    with pytest.raises(DecodeKilled, match="killed from outside"):
+        find_ffmpeg()
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "run", no_room)
+    with pytest.raises(DecodeKilled, match="at present"):
+        find_ffmpeg()
+
+
+def test_a_child_needs_no_folder_of_its_own(tmp_path: Path, descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk may be full, or somebody may have removed the folder for temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    monkeypatch.setenv("PARAKEET_FFMPEG", str(_script(tmp_path, "echo ffmpeg version 7.0 >&2; echo Output:")))
+    assert find_ffmpeg().version == "7.0"
+    assert _output([_script(tmp_path, "pwd")], descriptor)[0] == b"/\n"
+
+
 def test_a_child_that_makes_no_progress_is_stopped(tmp_path: Path, descriptor: int) -> None:
     began = time.monotonic()
     with pytest.raises(DecodeTimeout):

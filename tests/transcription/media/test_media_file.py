@@ -1,5 +1,7 @@
+import errno
 import http.server
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,6 +102,8 @@ class _Server(http.server.BaseHTTPRequestHandler):
         self.content, self.cut, self.ranges, self.log = content, cut, ranges, log
         super().__init__(*rest)  # type: ignore[arg-type]
 
+    tag = '"one"'
+
     def do_GET(self) -> None:
         if self.path.startswith("/to/"):
             self.send_response(302)
@@ -117,7 +121,8 @@ class _Server(http.server.BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
         self.send_header("Content-Length", str(len(rest)))
-        self.send_header("ETag", '"one"')
+        if tag := self.tag:
+            self.send_header("ETag", tag)
         self.end_headers()
         self.wfile.write(rest[: self.cut])
 
@@ -164,6 +169,41 @@ def test_a_download_that_breaks_off_is_taken_up_again(serve: Serve, noise: Path,
     with open_media(UrlMedia(f"{address}/x.wav")) as file:
         assert os.pread(file.descriptor, 200_000, 0) == content
     assert log == ([None, "bytes=40000-", "bytes=80000-"] if ranges else [None])
+
+
+def test_another_file_that_comes_in_its_place_is_fetched_whole(
+    serve: Serve, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a server that does not know ``If-Range``."""
+    content = noise.read_bytes()
+    address, log = serve(content, cut=60_000)
+    tags = iter(['"one"', '"two"', '"two"', '"two"'])
+    monkeypatch.setattr(_Server, "tag", property(lambda _: next(tags)))
+    with open_media(UrlMedia(f"{address}/x.wav")) as file:
+        assert os.pread(file.descriptor, 200_000, 0) == content
+    assert log == [None, "bytes=60000-", None, "bytes=60000-"]
+
+
+def test_without_a_validator_nothing_is_joined(serve: Serve, noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address, log = serve(noise.read_bytes(), cut=60_000)
+    monkeypatch.setattr(_Server, "tag", "")
+    with pytest.raises(DownloadFailed, match="sent 60000 of 102764 bytes"), open_media(UrlMedia(f"{address}/x.wav")):
+        pass
+    assert log == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "error", [ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]"), OSError(errno.EHOSTUNREACH, "No route")]
+)
+def test_what_a_connection_says_is_not_taken_for_the_disk(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """TLS counts its errors as the system does: 1 is EPERM, too."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", fail)
+    with pytest.raises(DownloadFailed, match="check the address"), open_media(UrlMedia("https://localhost/x.wav")):
+        pass
 
 
 def test_a_download_that_stays_short_fails_and_leaves_nothing(serve: Serve, noise: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the picture of a video ends: tells sound that merely ends early from a file that was cut off."""
+"""Where other streams of a file end: tells sound that merely ends early from a file that was cut off."""
 
 import re
 
@@ -9,7 +9,7 @@ from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
 from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.media_file import MediaFile
 
-__all__ = ["picture_end"]
+__all__ = ["other_sound_end", "picture_end"]
 
 _TIME = re.compile(rb"^out_time_us=(\d+)\s*$", re.MULTILINE)
 _KEPT_BYTES = 4096
@@ -23,9 +23,21 @@ def picture_end(file: MediaFile, settings: DecodingSettings) -> float | None:
     H.264, H.265, VP9 and AV1 in MP4 and Matroska, does not for MPEG-4 part 2 in MP4, FLV1, or, in ffmpeg 5.1, H.264
     in MPEG-TS (tried with 5.1.9 and 9.0.2).
     """
+    return _end(file, settings, "-map", "0:V:0", "-an")
+
+
+def other_sound_end(file: MediaFile, settings: DecodingSettings, stream: int) -> float | None:
+    """Seconds at which the last packet of all audio streams but this one ends; None where there is none.
+
+    Reads the whole file without decoding anything.
+    """
+    return _end(file, settings, "-map", "0:a", "-map", f"-0:{stream}", "-vn")
+
+
+def _end(file: MediaFile, settings: DecodingSettings, *streams: str) -> float | None:
     command = [
         *input_arguments(find_ffmpeg(), file.descriptor, "error"),
-        *("-map", "0:V:0", "-c", "copy", "-an", "-sn", "-dn", "-f", "null", "-progress", "pipe:1", "-"),
+        *(*streams, "-c", "copy", "-sn", "-dn", "-f", "null", "-progress", "pipe:1", "-"),
     ]
     patience = Patience(settings.no_progress_seconds, settings.kill_grace_seconds, total_seconds=600.0)
     reports = b""
