@@ -8,7 +8,7 @@ other European languages; a word that no list knows is judged by its shape.
 import re
 import unicodedata
 
-__all__ = ["ends_clause", "ends_sentence", "forbids_break", "is_punctuation"]
+__all__ = ["ends_clause", "ends_sentence", "forbids_break", "is_dash", "is_opening", "is_punctuation"]
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -26,25 +26,34 @@ _DOTS = frozenset(".．")
 
 _NEVER_LAST = _listed(
     """
-    cf dhr dr e.g i.e messrs mevr mlle mme mr mrs ms mx prof vs
+    bzw ca cf dhr dr e.g evtl i.e inkl messrs mevr mlle mme mr mrs ms mx vs
     """
 )
 """Something always follows these."""
 
+_NEVER_LAST_AS_NAMES = _listed("EE Mio Mrd Prof Tsd")
+"""The same; without their capitals they are other words, such as Italian "mio", or no abbreviations."""
+
 _SELDOM_LAST = _listed(
     """
-    adm al amb assn atty brig bros capt cmdr co col corp cpl cpt dept dra est fr ft gen gmbh gov hon hr inc jr
+    adm al amb assn atty brig bros capt cmdr co col corp cpl cpt dept dra fr ft gen gmbh gov hon hr inc jr
     lt ltd maj mgr mt pres pvt rep rev sen sgt sig sr sra srta st ste supt univ
     """
 )
-"""A name mostly follows or stands before; they end a sentence only before a word that surely starts one."""
+"""A name mostly follows or stands before; they end a sentence only before a word that surely starts one.
 
-_OFTEN_LAST = _listed("a.m p.m approx ave blvd bzw ca etc ext rd tel usw viz")
+With a small letter most are words of other languages, which do end sentences: French "est", Swedish "hon" and "sig".
+"""
+
+_SELDOM_LAST_IN_SMALL = _listed("al ft")
+"""Of those: "et al.", "5 ft."."""
+
+_OFTEN_LAST = _listed("a.m p.m approx ave blvd etc ext rd tel usw viz")
 """They end a sentence before any capital."""
 
 _BEFORE_NUMBERS = _listed(
     """
-    art cap ch eq fig figs no nos nr núm p par pp sec vol vols
+    abs art cap ch eq est fig figs no nos nr núm p par pp sec str vol vols
     apr aug dec feb jan jul jun mar nov oct sep sept fri mon sat sun thu thur thurs tue tues wed
     """
 )
@@ -61,11 +70,18 @@ _STARTERS = _listed(
 )
 """English words that begin a sentence where they are capitalised, and no name."""
 
-_ORDINAL_MONTHS = _listed(
-    "januar jänner februar märz april mai juni juli august september oktober november dezember jahrhundert"
+_AFTER_ORDINALS = _listed(
+    """
+    januar jänner februar märz april mai juni juli august september oktober november dezember jahrhundert
+    bundesliga etage fc halbzeit kapitel klasse liga platz runde weltkrieg
+    """
 )
-"""German capitalises months, so the case of the word after "3." tells nothing."""
+"""German capitalises nouns, so the case of the word after "3." tells nothing."""
 
+_LONGEST_ABBREVIATION = 4
+"""Letters; a full stop after more of them ends a sentence, although nobody may write capitals after it."""
+
+_LETTER_AND_STOP = re.compile(r"[^\W\d_]\.")
 _ACRONYM = re.compile(r"(?:[^\W\d_]{1,3}\.)+[^\W\d_]{1,3}")
 _DIGITS_LAST = re.compile(r"\d[.,:/]?$")
 _GREEK = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
@@ -75,6 +91,17 @@ def is_punctuation(text: str) -> bool:
     """Whether ``text`` has marks and nothing that is pronounced; spaces around them do not count."""
     marks = text.strip()
     return bool(marks) and all(unicodedata.category(mark).startswith("P") and mark not in _SPOKEN for mark in marks)
+
+
+def is_opening(mark: str) -> bool:
+    """Whether ``mark``, with a space before it, can only belong to what follows; straight quotes can be either."""
+    bare = mark.strip()
+    return bool(bare) and all(character in _OPENERS and character not in "\"'" for character in bare)
+
+
+def is_dash(mark: str) -> bool:
+    """Of the kind that begins what somebody says, or stands between two clauses."""
+    return mark.strip() in ("-", "–", "—")
 
 
 def ends_sentence(word: str, following: str | None) -> bool:
@@ -119,24 +146,25 @@ def _full_stop_ends(stem: str, following: str) -> bool:
     name = stem.casefold()
     before_digit = _first(following).isdigit()
     before_small = _starts_small(following)
-    if name in _NEVER_LAST:
+    if _is_never_last(stem) or _is_half_of_two(stem, following):
         return False
-    if name in _BEFORE_NUMBERS:
+    if name in _BEFORE_NUMBERS or name.endswith("str"):  # Hauptstr. 5
         return not before_digit
     if stem.isdigit():
         return not _is_ordinal(stem, following)
     if name in _OFTEN_LAST:
         return not (before_digit or before_small)
-    if name in _SELDOM_LAST or _is_initial(stem) or _ACRONYM.fullmatch(stem):
+    if _is_seldom_last(stem) or _is_initial(stem) or _ACRONYM.fullmatch(stem):
         return _starts_sentence(following)
-    return True
+    return not (before_small and (len(stem) <= _LONGEST_ABBREVIATION or stem.isupper()))
 
 
 def _belongs_to_next(stem: str, left: str, right: str) -> bool:
-    if stem.casefold() in _NEVER_LAST:
+    if _is_never_last(stem) or _is_half_of_two(stem, right):
         return True
-    is_short = stem.casefold() in _SELDOM_LAST | _BEFORE_NUMBERS or _is_initial(stem) or _ACRONYM.fullmatch(stem)
-    return bool(is_short) and not _starts_small(right) and not ends_sentence(left, right)
+    is_short = _is_seldom_last(stem) or stem.casefold() in _BEFORE_NUMBERS
+    is_short = is_short or _is_initial(stem) or _ACRONYM.fullmatch(stem) is not None
+    return is_short and not _starts_small(right) and not ends_sentence(left, right)
 
 
 def _continues_number(left: str, right: str) -> bool:
@@ -152,7 +180,20 @@ def _is_ordinal(stem: str, following: str) -> bool:
     if len(stem) > 3:
         return False
     word = following.rstrip(",.;:?!").casefold()
-    return _first(following).isdigit() or _starts_small(following) or word in _ORDINAL_MONTHS
+    return _first(following).isdigit() or _starts_small(following) or word in _AFTER_ORDINALS
+
+
+def _is_never_last(stem: str) -> bool:
+    return stem.casefold() in _NEVER_LAST or stem in _NEVER_LAST_AS_NAMES
+
+
+def _is_seldom_last(stem: str) -> bool:
+    return stem.casefold() in _SELDOM_LAST and (not stem.islower() or stem in _SELDOM_LAST_IN_SMALL)
+
+
+def _is_half_of_two(stem: str, following: str) -> bool:
+    """As in "z. B.", "d. h." and "т. е.": two letters, each with its full stop."""
+    return len(stem) == 1 and stem.islower() and _LETTER_AND_STOP.match(following) is not None
 
 
 def _is_initial(stem: str) -> bool:

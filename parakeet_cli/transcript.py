@@ -5,6 +5,8 @@ Times are seconds from the start of the media, as floats; writers turn them into
 
 from dataclasses import dataclass, field
 
+from parakeet_cli.spacing import joined
+
 __all__ = ["Gap", "Partial", "Segment", "Silence", "Token", "Transcript", "Word"]
 
 
@@ -45,7 +47,7 @@ class Segment:
 
     @property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)
+        return joined(word.text for word in self.words)
 
     @property
     def start(self) -> float:
@@ -104,4 +106,4 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        return " ".join(segment.text for segment in self.segments)
+        return joined(segment.text for segment in self.segments)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from parakeet_cli.punctuation import ends_clause, ends_sentence, forbids_break, is_punctuation
+from parakeet_cli.punctuation import ends_clause, ends_sentence, forbids_break, is_opening, is_punctuation
 
 
 def sentences(text: str) -> list[str]:
@@ -42,6 +42,16 @@ def unbreakable(text: str) -> list[str]:
         "Am 3. Oktober 1990 und am 21. Januar, z.B. in Berlin",
         "Le 3. étage, ca. 10 Meter",
         "www.diffusionradio.com is a page, Node.js a program",
+        "Мы жили там, т. е. в доме, и т. д. и т. п.",
+        "В 1995 г. в Москве было 20 тыс. человек",
+        "Er kam, d. h. er ging, und evtl. kommt er z. B. in Berlin an",
+        "Elisabeth II. war Königin und Louis XIV. regierte",
+        "Los EE. UU. son grandes",
+        "An 8 oz. glass took about 5 min. to empty",
+        "auf 3,5 Mio. Euro und 2 Mrd. Dollar, ca. Ende Mai",
+        "Der Vater bzw. Großvater wohnte Hauptstr. 5, siehe Abs. 3",
+        "Er spielte beim 1. FC Köln in der 2. Bundesliga nach dem 2. Weltkrieg",
+        "Smith et al. wrote it at 6 ft. above the ground, est. 1995",
     ],
 )
 def test_this_is_one_sentence(text: str) -> None:
@@ -67,6 +77,11 @@ def test_this_is_one_sentence(text: str) -> None:
         "هل أنت بخير؟ | نعم۔",
         "मैं ठीक हूँ। | धन्यवाद।",
         "Buy apples, pears, etc. | Then go.",
+        "Je ne sais pas où il est. | Mais elle arrive. | C'est mon prof. | Il est gentil.",
+        "Han satte sig. | Det var hon. | Vi ses sen. | Det blir i maj. | Sedan åt vi.",
+        "Nie wiem co. | Potem. | Il libro è mio. | Poi ancora.",
+        "Это я. | Потом и т. д. | Всё.",
+        "it works without capitals. | then it goes along. | really",
     ],
 )
 def test_sentences_end_at_the_bars(text: str) -> None:
@@ -133,3 +148,13 @@ def test_marks_are_punctuation(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "a", "a.", "%", "&", "5", "€", "+"])
 def test_what_is_pronounced_is_not_punctuation(text: str) -> None:
     assert not is_punctuation(text)
+
+
+@pytest.mark.parametrize("mark", ["«", " (", "„", "¿", " “"])
+def test_marks_that_open(mark: str) -> None:
+    assert is_opening(mark)
+
+
+@pytest.mark.parametrize("mark", ["", '"', " '", "»", ")", ".", "-"])
+def test_marks_that_need_not_open(mark: str) -> None:
+    assert not is_opening(mark)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from parakeet_cli.output.layout import Block, lay_out, width_of
 from parakeet_cli.output.presets import CueRules
+from parakeet_cli.spacing import joined
 from parakeet_cli.transcript import Segment, Word
 
 __all__ = ["Cue", "to_cues"]
@@ -82,7 +83,7 @@ def _parts(word: Word, following: Word) -> bool:
 
 
 def _to_cue(block: Block, free_from: float, next_start: float, rules: CueRules) -> Cue:
-    lines = tuple(" ".join(word.text for word in line) for line in block.lines)
+    lines = tuple(joined(word.text for word in line) for line in block.lines)
     start = max(block.start, free_from)
     wanted = max(
         block.end + rules.tail_seconds,

@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise
 
 from parakeet_cli.output.presets import CueRules
 from parakeet_cli.punctuation import ends_clause, ends_sentence, forbids_break
+from parakeet_cli.spacing import space_between
 from parakeet_cli.transcript import Word
 
 __all__ = ["Block", "lay_out", "width_of"]
@@ -105,7 +106,9 @@ class _Passage:
     def __init__(self, words: Sequence[Word], room_until: float, rules: CueRules) -> None:
         self._words = words
         self._rules = rules
-        self._edges = [0, *accumulate(width_of(word.text) + 1 for word in words)]
+        self._spaces = [len(space_between(word.text, after.text)) for word, after in pairwise(words)] + [1]
+        widths = (width_of(word.text) + space for word, space in zip(words, self._spaces, strict=True))
+        self._edges = [0, *accumulate(widths)]
         self._room = [word.start for word in words[1:]] + [room_until]
         pairs = list(pairwise(words))
         self._sentence_ends = [ends_sentence(word.text, after.text) for word, after in pairs] + [True]
@@ -154,7 +157,7 @@ class _Passage:
         best, cheapest = last, math.inf
         for place in range(first, last if self._rules.lines > 1 else first):
             upper = self._width(first, place)
-            lower = width - upper - 1
+            lower = width - upper - self._spaces[place]
             if upper > available:
                 break
             if lower <= available:
@@ -166,7 +169,7 @@ class _Passage:
         return best, cheapest
 
     def _width(self, first: int, last: int) -> int:
-        return self._edges[last + 1] - self._edges[first] - 1
+        return self._edges[last + 1] - self._edges[first] - self._spaces[last]
 
 
 def _break_cost(word: Word, after: Word) -> float:

@@ -14,6 +14,7 @@ from parakeet_cli.server.job_orders import unpack_order
 from parakeet_cli.server.job_runner import JobRunner
 from parakeet_cli.server.job_view import JobView
 from parakeet_cli.server.streaming import DONE, KEEP_ALIVE, error_event, event
+from parakeet_cli.spacing import continuation
 
 __all__ = ["JobEvents", "job_object"]
 
@@ -74,6 +75,8 @@ class JobEvents:
         try:
             yield event("job", self.whole(view))
             self._told_at = time.monotonic()
+            if view.job.error is not None:
+                yield error_event(view.job.error.as_api_error())
             while not view.state.is_final:
                 self._pause(view)
                 if is_gone() or self._runner.draining.is_set():
@@ -111,7 +114,7 @@ class JobEvents:
         else:
             words = self._runner.words(self._id, self._words)
             self._words += len(words)
-            delta = encodable(" " * bool(self._text and words) + " ".join(words))
+            delta = encodable(continuation(self._text, words))
         self._text += delta
         return delta
 

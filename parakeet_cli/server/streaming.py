@@ -18,6 +18,7 @@ from parakeet_cli.server.orders import Order
 from parakeet_cli.server.tokens import logprobs, token_usage
 from parakeet_cli.server.verbose import language_field, segment_fields
 from parakeet_cli.server.work import Work
+from parakeet_cli.spacing import continuation
 from parakeet_cli.transcript import Transcript, Word
 
 __all__ = ["DONE", "EVENT_STREAM", "KEEP_ALIVE", "STREAM_HEADERS", "error_event", "event", "late_json", "text_events"]
@@ -88,7 +89,7 @@ def _events(work: Work, order: Order, is_gone: IsGone, keep_alive: float) -> Ite
     for _ in follow(work, is_gone):
         if words := work.words(count):
             count += len(words)
-            delta = " " * bool(text) + " ".join(word.text for word in words)
+            delta = continuation(text, (word.text for word in words))
             text += delta
             yield _delta(delta, words, order)
         elif time.monotonic() - told >= keep_alive:

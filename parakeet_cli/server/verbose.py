@@ -14,6 +14,7 @@ from parakeet_cli.output.writers.times import rounded
 from parakeet_cli.server.languages import language_name
 from parakeet_cli.server.orders import Granularity, Order
 from parakeet_cli.server.tokens import mean_logprob
+from parakeet_cli.spacing import space_between
 from parakeet_cli.transcript import Segment, Transcript, Word
 
 __all__ = ["language_field", "segment_fields", "spoken_language", "verbose", "verbose_segments"]
@@ -65,8 +66,8 @@ def language_field(transcript: Transcript, order: Order) -> str:
 
 
 def segment_fields(number: int, segment: Segment, duration: float) -> dict[str, Any]:
-    """The text starts with a space, as Whisper's does, so that all of them joined are the transcript's."""
-    return {"id": number, **_times(segment, duration), "text": f" {segment.text}"}
+    """The text starts with a space where its language has any, as Whisper's does: joined, they are the transcript's."""
+    return {"id": number, **_times(segment, duration), "text": f"{space_between('', segment.text)}{segment.text}"}
 
 
 def _word_fields(word: Word, duration: float) -> dict[str, Any]:

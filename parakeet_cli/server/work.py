@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from parakeet_cli.errors import ParakeetError
+from parakeet_cli.spacing import joined
 from parakeet_cli.transcript import Transcript, Word
 from parakeet_cli.transcription.events import Progress, Started
 from parakeet_cli.transcription.media.inputs import Media
@@ -140,7 +141,7 @@ class Work:
 
     def agrees(self, transcript: Transcript) -> bool:
         """For the desk; false as for ``hear``."""
-        return not self.crashes or transcript.text.startswith(" ".join(word.text for word in self._words))
+        return not self.crashes or transcript.text.startswith(joined(word.text for word in self._words))
 
     def finish(self, transcript: Transcript, recognition_seconds: float) -> None:
         """For the desk."""

@@ -5,9 +5,9 @@ length costs a window of memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from parakeet_cli.punctuation import is_punctuation
+from parakeet_cli.punctuation import is_opening, is_punctuation
 from parakeet_cli.settings import SAMPLE_RATE, CoverageSettings
 from parakeet_cli.transcript import Gap, Token
 from parakeet_cli.transcription.activity import Samples
@@ -104,7 +104,45 @@ class Coverage:
     def insert(self, found: Mapping[Hole, Sequence[Token]]) -> None:
         """Put the tokens found in holes, all given out at one time, in their places."""
         for hole in sorted(found, key=lambda hole: (hole.index, hole.start), reverse=True):
-            self.tokens[hole.index : hole.index] = found[hole]
+            if found[hole]:
+                first = self._begin_of_word(hole.index)
+                self.tokens[first : hole.index] = [*found[hole], *self._lead(first, hole.index, found[hole])]
+
+    def _begin_of_word(self, index: int) -> int:
+        """Of the word of the token at ``index``: some are written as a space or an opening mark, and then the rest.
+
+        Of a word that is still to come, these may be there.
+        """
+        if index == len(self.tokens):
+            while index > self._settled_tokens and self._is_to_come(index - 1):
+                index -= 1
+        elif not self.tokens[index].text.startswith(" "):
+            for first in reversed(range(self._settled_tokens, index)):
+                if self._is_said(first):
+                    break
+                if self.tokens[first].text.startswith(" "):
+                    return first
+        return index
+
+    def _lead(self, first: int, index: int, found: Sequence[Token]) -> Sequence[Token]:
+        """What begins the word after a hole, else the words that were found would become a part of it.
+
+        It comes when the word does: a space may have been written long before, at the end of the word before the hole.
+        """
+        following = self.tokens[index] if index < len(self.tokens) else None
+        place = following.start if following else found[-1].end
+        if first < index:
+            return [replace(token, start=place, end=place) for token in self.tokens[first:index]]
+        if following is None:
+            return ()
+        if following.text.startswith(" ") or is_punctuation(following.text) or not found[0].text.startswith(" "):
+            return ()
+        return (Token(" ", place, place, following.logprob),)
+
+    def _is_to_come(self, index: int) -> bool:
+        """Whether a token belongs to the word after it whatever that is."""
+        text = self.tokens[index].text
+        return text.startswith(" ") and (not text.strip() or is_opening(text))
 
     def allows(self, seconds: float) -> bool:
         """Whether so much more sound may be decoded again."""
@@ -128,8 +166,12 @@ class Coverage:
             part.forget_before(self.settled_until - _LEAD)
 
     def _count_settled(self) -> None:
-        while self._settled_tokens < len(self.tokens) and self._end(self._settled_tokens) <= self.settled_until:
-            self._settled_tokens += 1
+        count = self._settled_tokens
+        while count < len(self.tokens) and self._end(count) <= self.settled_until:
+            count += 1
+        while count > self._settled_tokens and self._is_to_come(count - 1):
+            count -= 1
+        self._settled_tokens = count
 
     def _end(self, index: int) -> int:
         return round(self.tokens[index].end * SAMPLE_RATE)
@@ -149,7 +191,11 @@ class Coverage:
     def _holes_of(self, part: "_Part") -> Iterator[Hole]:
         """Between the words of a stretch, and after its last one where it is clear that none follows soon."""
         until = self._examined_until(part)
-        place = _Border(max(part.start, self.settled_until), is_edge=self.settled_until <= part.start)
+        place = _Border(
+            max(part.start, self.settled_until),
+            is_word=self._ends_word(self.settled_until),
+            is_edge=self.settled_until <= part.start,
+        )
         index = self._settled_tokens
         for index in range(self._settled_tokens, len(self.tokens)):
             start, end = round(self.tokens[index].start * SAMPLE_RATE), self._end(index)
@@ -161,6 +207,12 @@ class Coverage:
         else:
             index = len(self.tokens)
         yield from self._hole(part, place, _Border(until, is_edge=part.ended), index)
+
+    def _ends_word(self, position: int) -> bool:
+        """Whether what is settled ends there with a word, whose sound lasts on."""
+        said = (index for index in reversed(range(self._settled_tokens)) if self._is_said(index))
+        last = next(said, None)
+        return last is not None and self._end(last) == position
 
     def _hole(self, part: "_Part", after: "_Border", before: "_Border", index: int) -> Iterator[Hole]:
         """Beyond the edge of a stretch lies silence: a hole that reaches it is longer than what is at hand of it."""

@@ -215,8 +215,10 @@ def _clamped(token: Token, after: float, before: float) -> Token:
 def _neighbours(hole: Hole, tokens: Sequence[Token]) -> tuple[_Word | None, _Word | None]:
     """The words before and after the hole."""
     first = hole.index
-    while first > 0 and not (first < hole.index and tokens[first].text.startswith(" ")):
+    while first > 0:
         first -= 1
+        if tokens[first].text.startswith(" ") and _Word(tuple(tokens[first : hole.index])).text:
+            break
     last = hole.index + 1
     while last < len(tokens) and not tokens[last].text.startswith(" "):
         last += 1

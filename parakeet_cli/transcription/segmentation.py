@@ -9,8 +9,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from parakeet_cli.punctuation import ends_clause, ends_sentence, forbids_break, is_punctuation
+from parakeet_cli.punctuation import (
+    ends_clause,
+    ends_sentence,
+    forbids_break,
+    is_dash,
+    is_opening,
+    is_punctuation,
+)
 from parakeet_cli.settings import SegmentSettings
+from parakeet_cli.spacing import are_parted, is_unspaced
 from parakeet_cli.transcript import Segment, Token, Word
 
 __all__ = ["Words", "to_segments", "to_words"]
@@ -21,7 +29,7 @@ _FRAME = 0.08
 _LONGEST_PART = 0.75
 """Of a divided sentence; a cut nearer to an end leaves a scrap."""
 
-_SPACE_BEFORE_MARK = re.compile(r"\s+(?=[,.;:?!…)\]}»”])")
+_SPACE_BESIDE_MARK = re.compile(r"\s+(?=[,.;:?!…)\]}»”])|(?<=[«“„(\[{¿¡])\s+")
 
 _BREATH = 0.3
 """Seconds; a shorter silence between two words is articulation and no place to divide a sentence."""
@@ -30,10 +38,10 @@ _BREATH = 0.3
 def to_words(tokens: Iterable[Token]) -> Iterator[Word]:
     """Put the pieces of each word together.
 
-    A token that starts with a space starts a word. Marks go to the word that they touch, or else to the word
-    before, and have no width: the duration that TDT predicts for punctuation reaches up to 560 ms into the
-    silence. A word is at least one frame long where the next word leaves room. ``confidence`` is the mean
-    probability of the tokens that are pronounced.
+    A token that starts with a space starts a word; in Japanese and Chinese every one does. Marks go to the word that
+    they touch, those that open and a dash after a sentence to the word after, or else to the word before. They have no
+    width: the duration that TDT predicts for punctuation reaches up to 560 ms into the silence. A word is at least one
+    frame long where the next leaves room. ``confidence`` is the mean probability of the tokens that are pronounced.
     """
     words = Words()
     for token in tokens:
@@ -99,19 +107,33 @@ class _Pieces:
         """Returns the tokens of the word before if this one starts another, else none."""
         starts_word = token.text.startswith(" ")
         if _is_mark(token):
-            waits = starts_word or self.undecided
+            waits = starts_word or self.undecided or (is_unspaced(token.text) and is_opening(token.text))
             (self.undecided if waits else self.word).append(token)
             return ()
+        if self.word and not self.undecided:
+            starts_word = starts_word or are_parted(self.word[-1].text, token.text)
         if not starts_word and not (self.undecided and self.word):
             self.word += [*self.undecided, token]
             self.undecided = []
             return ()
         before, opening = self.undecided, [token]
-        if not starts_word:  # the marks touch this token: an opening quote, a sign before a number
-            before, opening = [], [*self.undecided, token]
+        if not starts_word:  # the last marks touch this token: an opening quote, a sign before a number, a bare space
+            place = max((number for number, mark in enumerate(before) if mark.text.startswith(" ")), default=0)
+            before, opening = before[:place], [*before[place:], token]
+        else:
+            while before and self._opens(before):
+                before, opening = before[:-1], [before[-1], *opening]
         word = self.word + before
         self.word, self.undecided = opening, []
         return word
+
+    def _opens(self, marks: Sequence[Token]) -> bool:
+        """Whether the last of ``marks``, which stand between spaces, begins the next word: a bracket, or a dash of who
+        speaks next.
+        """
+        mark = marks[-1].text
+        said = "".join(token.text for token in [*self.word, *marks[:-1]]).strip()
+        return is_opening(mark) or (is_dash(mark) and (not said or ends_sentence(said, None)))
 
 
 def _is_mark(token: Token) -> bool:
@@ -120,11 +142,11 @@ def _is_mark(token: Token) -> bool:
 
 def _join(pieces: Sequence[Token]) -> Word | None:
     """The word of these tokens, or None if there is nothing to read in them."""
-    text = _SPACE_BEFORE_MARK.sub("", "".join(token.text for token in pieces).strip())
+    text = _SPACE_BESIDE_MARK.sub("", "".join(token.text for token in pieces).strip())
     if not text:
         return None
     pronounced = [token for token in pieces if not _is_mark(token)]
-    start = pieces[0].start
+    start = next((token.start for token in pieces if not is_punctuation(token.text)), pieces[0].start)
     end = max([start + _FRAME, *(token.end for token in pronounced)])
     return Word(text, start, end, _confidence(pronounced or pieces), tokens=tuple(pieces))
 

@@ -165,6 +165,17 @@ def test_wide_characters_take_two_columns() -> None:
     assert all(width_of(line) <= 42 for cue in lines for line in cue)
 
 
+def test_japanese_lines_are_full_and_have_no_spaces() -> None:
+    text = "今日 は 会議 を 始め ます。 まず 最初 に、 先月 の 売上 に つい て 報告 し ます。 増え まし た。"
+    said = text.replace(" ", "")
+    cues = cues_of(spoken(text * 3))
+    assert "".join(line for cue in cues for line in cue.lines) == said * 3
+    lines = [line for cue in cues for line in cue.lines]
+    assert all(" " not in line and width_of(line) <= DEFAULT.line_width for line in lines)
+    assert max(map(width_of, lines)) > 0.7 * DEFAULT.line_width
+    assert all(line[0] not in "。、" for line in lines)
+
+
 def test_words_at_one_time_make_cues_one_after_another() -> None:
     words = [Word(f"word{index}", 5.0, 5.0) for index in range(60)]
     cues = cues_of(words)

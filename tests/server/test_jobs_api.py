@@ -155,6 +155,9 @@ def test_a_failed_job_tells_its_error_everywhere_and_no_path(server: JobServer, 
     assert (result.status_code, result.json) == (400, {"error": job["error"]})
     assert str(tmp_path) not in json.dumps([job, told])
     server.assert_no_recordings()
+    late = events(server.client.get(f"/v1/jobs/{job_id}/events").data)
+    assert [kind for kind, _ in late] == ["job", "error", ""]
+    assert late[1][1]["error"] == job["error"]
 
 
 def test_a_result_that_is_not_there_yet_says_so(server: JobServer, tmp_path: Path) -> None:

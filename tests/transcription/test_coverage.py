@@ -1,6 +1,7 @@
 """Speech without words is decoded again; what stays empty is reported. With the recognizer that hears beeps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from parakeet_cli.errors import RecognitionFailed
 from parakeet_cli.settings import BatchSettings, ChunkSettings, CoverageSettings, TranscriptionSettings
 from parakeet_cli.transcript import Token, Transcript
-from parakeet_cli.transcription.chunking import Chunk, Samples
+from parakeet_cli.transcription.chunking import Chunk, Samples, Span
+from parakeet_cli.transcription.coverage import Coverage
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Finished, Recording, Transcriber
 from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row
@@ -237,7 +239,6 @@ def test_a_hole_that_cannot_be_encoded_is_a_gap_and_no_failure(tmp_path: Path) -
 
 def test_without_the_audit_tokens_are_settled_as_they_come() -> None:
     """Or each savepoint of a day would hold all of its tokens."""
-    from parakeet_cli.transcription.coverage import Coverage
     from tests.fakes import cut
 
     coverage = Coverage(CoverageSettings(audit=False))
@@ -343,3 +344,81 @@ def test_without_the_audit_a_flood_keeps_the_words_among_it(tmp_path: Path) -> N
     transcript = transcribed(tmp_path, Flooded(stops=False), coverage=CoverageSettings(audit=False))
     assert transcript.text.split()[:80] == SPOKEN[:80]
     assert UNKNOWN in transcript.text
+
+
+class Spelling(BeepRecognizer):
+    """Writes words as a space, or a mark that opens, and the rest, as some vocabularies write some words.
+
+    The space comes with the word, or already at the end of the word before.
+    """
+
+    def __init__(self, lead: str, swallows: Sequence[tuple[float, float]], *, early: bool = False) -> None:
+        super().__init__(swallows=swallows)
+        self._lead = lead
+        self._early = early
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        return [(Hypothesis(tuple(self._spelled(heard.tokens))), state) for heard, state in super().decode(rows)]
+
+    def _spelled(self, tokens: Sequence[Token]) -> list[Token]:
+        spelled: list[Token] = []
+        for token in tokens:
+            place = spelled[-1].end if self._early and spelled else token.start
+            spelled += [replace(token, text=self._lead, start=place, end=place), replace(token, text=token.text[1:])]
+        return spelled
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("lead", [" ", " “"])
+@pytest.mark.parametrize("swallowed", [(20.0, 24.0), (27.0, 33.0), (28.0, 31.6)])
+def test_found_words_are_no_part_of_the_word_after_them(
+    tmp_path: Path, swallowed: tuple[float, float], lead: str, early: bool
+) -> None:
+    """The chunk ends at 30 s."""
+    transcript = transcribed(tmp_path, Spelling(lead, [swallowed], early=early))
+    assert [text.strip("“") for text in texts(transcript)] == SPOKEN
+    assert transcript.gaps == ()
+    plain = transcribed(tmp_path, BeepRecognizer())
+    late = [abs(word.start - own.start) for word, own in zip(transcript.words, plain.words, strict=True)]
+    assert max(late) < (0.5 if early else 0.1)
+
+
+class Divided(BeepRecognizer):
+    """Writes one word in two parts, with seconds between them that it swallows."""
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        return [(Hypothesis(tuple(map(_without_space, heard.tokens))), state) for heard, state in super().decode(rows)]
+
+
+def _without_space(token: Token) -> Token:
+    return replace(token, text=token.text.strip()) if 24.0 <= token.start < 24.4 else token
+
+
+def test_words_that_are_found_inside_a_word_stay_words(tmp_path: Path) -> None:
+    assert texts(transcribed(tmp_path, Divided(swallows=[(20.0, 24.0)]))) == SPOKEN
+
+
+@pytest.mark.parametrize("cut", [32.0, 36.0])
+def test_where_a_chunk_is_cut_makes_no_hole_of_the_end_of_a_word(cut: float) -> None:
+    """Its sound lasts half a second longer than the decoder says; then comes a pause."""
+    coverage = Coverage(CoverageSettings())
+    words = [(" one", 30.4, 31.0), (" two", 33.0, 33.4)]
+    found = []
+    for start, end in ((28.0, cut), (cut, 40.0)):
+        coverage.tokens += [Token(text, first, last, -0.01) for text, first, last in words if start <= first < end]
+        coverage.add(_heard(start, end, [(30.4, 31.5), (33.0, 33.5)], ends=end == 40.0))
+        found += coverage.holes()
+        coverage.settle([])
+    assert found == []
+
+
+def _heard(start: float, end: float, speech: Sequence[tuple[float, float]], ends: bool) -> Chunk:
+    first, last = round(start * 16_000), round(end * 16_000)
+    spoken = [(max(first, round(a * 16_000)), min(last, round(b * 16_000))) for a, b in speech]
+    return Chunk(
+        np.zeros(last - first, np.float32),
+        Span(first, first, last, last),
+        0,
+        tuple((a, b) for a, b in spoken if a < b),
+        ends_stretch=ends,
+    )

@@ -69,8 +69,62 @@ def test_a_dash_between_spaces_stays_apart_from_the_letters() -> None:
     assert texts_of(" Москва", " —", " столица") == ["Москва —", "столица"]
 
 
+def test_a_mark_that_opens_and_stands_free_begins_the_next_word() -> None:
+    assert texts_of(" arrive", ".", " «", " Bonjour", " »", ",", " dit") == ["arrive.", "«Bonjour»,", "dit"]
+    assert texts_of(" left", " (", " yes", " )", ".") == ["left", "(yes)."]
+
+
+def test_a_dash_after_a_sentence_begins_what_the_next_one_says() -> None:
+    assert texts_of(" Oui", ".", " —", " Non", ".", " —", " Si", ".") == ["Oui.", "— Non.", "— Si."]
+    assert texts_of(" -", " Yes", ".", " -", " No", ".") == ["- Yes.", "- No."]
+    segments = to_segments(to_words(tokens_of(" Oui", ".", " —", " Non", ".")), SETTINGS)
+    assert [segment.text for segment in segments] == ["Oui.", "— Non."]
+
+
+def test_japanese_has_words_and_sentences_without_spaces() -> None:
+    pieces = (
+        " 今日",
+        "は",
+        "会議",
+        "を",
+        "始め",
+        "ます",
+        "。",
+        "「",
+        "まず",
+        "マレ",
+        "ーシア",
+        "」",
+        "と",
+        "言",
+        "っ",
+        "た",
+        "。",
+        "Ne",
+        "Mo",
+        "を",
+    )
+    words = list(to_words(tokens_of(*pieces)))
+    assert [word.text for word in words] == [
+        *("今日", "は", "会議", "を", "始め", "ます。", "「まず", "マレーシア」", "と", "言っ", "た。", "NeMo", "を"),
+    ]
+    segments = list(to_segments(words, SETTINGS))
+    assert [segment.text for segment in segments] == [
+        "今日は会議を始めます。",
+        "「まずマレーシア」と言った。",
+        "NeMoを",
+    ]
+    assert segments[1].start == pytest.approx(8 * 0.2)
+
+
 def test_a_bare_space_starts_the_word_after_it() -> None:
     assert texts_of(" was", " ", "1", "7", ".", " ", " My") == ["was", "17.", "My"]
+
+
+def test_a_mark_before_a_bare_space_or_an_opening_mark_stays_with_the_word_before() -> None:
+    assert texts_of(" quoi", " ?", " ", "1", "7") == ["quoi?", "17"]
+    assert texts_of(" quoi", " ?", " “", "Oui", "”") == ["quoi?", "“Oui”"]
+    assert texts_of(" at", " .", " ", "N", "ine") == ["at.", "Nine"]
 
 
 def test_a_percent_sign_is_pronounced() -> None:

@@ -2,6 +2,7 @@
 
 import { byId, element } from "./dom.js";
 import { clock, percent, say, span } from "./language.js";
+import { spaceBetween } from "./words.js";
 
 /** Draws a Transcript. `deeds`: seek(seconds), edit(number), toggle() for play and pause. */
 export class TextView {
@@ -83,9 +84,9 @@ export class TextView {
     if (words.length === 0) return [element("span", { class: "note", text: say("emptied") })];
     const gaps = this.transcript.gapsWithin(number);
     const parts = [];
-    for (const word of words) {
+    for (const [at, word] of words.entries()) {
       while (gaps.length && gaps[0].start < word.start) parts.push(gapMark("span", gaps.shift()), " ");
-      parts.push(wordMark(word), " ");
+      parts.push(wordMark(word), spaceBetween(word.text, words[at + 1]?.text ?? ""));
     }
     return [...parts, ...gaps.map((gap) => gapMark("span", gap))];
   }

@@ -1,6 +1,6 @@
 // A transcript as the server's own JSON gives it, and what the user has made of it. It draws nothing.
 
-import { reword } from "./words.js";
+import { joined, reword } from "./words.js";
 
 /** `source` is the JSON (parakeet_json) as an object, `edits` {number of a segment: its new text}. */
 export class Transcript {
@@ -25,11 +25,11 @@ export class Transcript {
   }
 
   textOf(number) {
-    return this.segments[number].map(({ text }) => text).join(" ");
+    return joined(this.segments[number].map(({ text }) => text));
   }
 
   originalOf(number) {
-    return this.source.segments[number].words.map(({ text }) => text).join(" ");
+    return joined(this.source.segments[number].words.map(({ text }) => text));
   }
 
   /** Give segment `number` another text; an empty one leaves it out, its own brings back what was heard. */
@@ -46,7 +46,7 @@ export class Transcript {
   }
 
   get text() {
-    return this.segments.map((_, number) => this.textOf(number)).filter(Boolean).join(" ");
+    return joined(this.segments.map((_, number) => this.textOf(number)).filter(Boolean));
   }
 
   /** The gaps that are heard just before segment `number`, or after the last one. */
@@ -67,7 +67,7 @@ export class Transcript {
     const segments = this.segments.filter((words) => words.length > 0).map((words) => ({
       start: words[0].start,
       end: words.at(-1).end,
-      text: words.map(({ text }) => text).join(" "),
+      text: joined(words.map(({ text }) => text)),
       words,
     }));
     return { ...this.source, text: this.text, segments };

@@ -1,10 +1,25 @@
 // An edited sentence keeps the times of its words: what was not touched stays, what is new shares the time of what
 // it replaces.
 
+// Kana, ideographs, their punctuation and wide forms, as the server's spacing.py has them.
+const UNSPACED = "[\\u3000-\\u30ff\\u31f0-\\u31ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\uff01-\\uff9f]";
+const TIGHT = new RegExp(`^(${UNSPACED}{2}|${UNSPACED}[0-9A-Za-z]|[0-9A-Za-z]?${UNSPACED})$`, "u");
+const WORD = new RegExp(`${UNSPACED}[\\p{P}]*|(?:(?!${UNSPACED})\\S)+`, "gu");
+
+/** What stands between two words: nothing where both are written without spaces, or one, and the other is Latin. */
+export function spaceBetween(left, right) {
+  return TIGHT.test(left.slice(-1) + right.slice(0, 1)) ? "" : " ";
+}
+
+/** Texts of words as one text. */
+export function joined(texts) {
+  return texts.map((text, at) => (at > 0 ? spaceBetween(texts[at - 1], text) : "") + text).join("");
+}
+
 /** The words of `text`, with the times of `words` where they are the same word, and fitting ones where not. */
 export function reword(words, text) {
   const made = [];
-  for (const { kept, old, fresh } of stretches(words, text.split(/\s+/).filter(Boolean))) {
+  for (const { kept, old, fresh } of stretches(words, text.match(WORD) ?? [])) {
     if (kept) made.push(kept);
     else if (old.length) made.push(...spread(fresh, old[0].start, old.at(-1).end));
     else made.push(...fresh.map((word) => ({ text: word })));
