@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, wait
 from functools import partial
 
 from parakeet_cli.transcription.batching import Batch
@@ -19,11 +19,11 @@ Encoded = list[tuple[Frames, ...]]
 
 
 class Encoding:
-    """A row of batches: each is begun, and taken in order. They are encoded ``aside``, in a thread, or when taken."""
+    """A row of batches: each is begun, and taken in order. They are encoded aside, in a thread, or when taken."""
 
-    def __init__(self, encode: Callable[[Sequence[Chunk]], Encoded], *, aside: bool) -> None:
+    def __init__(self, encode: Callable[[Sequence[Chunk]], Encoded], thread: Executor | None) -> None:
         self._encode = encode
-        self._thread = ThreadPoolExecutor(1, "encoding") if aside else None
+        self._thread = thread
         self._begun: deque[tuple[Batch, Future[Encoded] | None]] = deque()
 
     @property
@@ -57,6 +57,5 @@ class Encoding:
 
     def close(self) -> None:
         """Drop what was begun; a batch that is being encoded is waited for."""
+        wait([future for _, future in self._begun if future and not future.cancel()])
         self._begun.clear()
-        if self._thread:
-            self._thread.shutdown(cancel_futures=True)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -107,7 +108,8 @@ class Transcriber:
         self.batch_size = settings.batch.batch_size or recognizer.chunks_a_batch(window)
         """Chunks that are encoded together at most."""
         self._recognition = Recognition(recognizer, self.batch_size)
-        self._encodes_aside = recognizer.encodes_aside
+        # One for all that is transcribed: CUDA's libraries plan their work anew in each thread.
+        self._encoder = ThreadPoolExecutor(1, "encoding") if recognizer.encodes_aside else None
         self._chunks_ahead = max(1, min(2 * self.batch_size, int(_SECONDS_AHEAD / window)))
         self._cancelled: set[int] = set()
         self._feed: Feed[Listened] | None = None
@@ -130,7 +132,7 @@ class Transcriber:
             ahead=self._chunks_ahead,
             unwanted=self._cancelled,
         )
-        encoding = Encoding(self._recognition.encode, aside=self._encodes_aside)
+        encoding = Encoding(self._recognition.encode, self._encoder)
         runs = _Runs(feed, encoding, self._cancelled)
         self._feed = feed
         try:

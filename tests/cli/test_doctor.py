@@ -82,6 +82,7 @@ def test_auto_takes_the_cpu_where_there_is_no_card(monkeypatch: pytest.MonkeyPat
     from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100")
     device = choose_device("auto")
     assert device.type == "cpu"
     assert choose_dtype(Dtype.AUTO, device) in (torch.bfloat16, torch.float32)

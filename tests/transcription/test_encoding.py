@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_next_batch_is_encoded_while_the_one_before_is_decoded() -> None:
         is_encoded[chunks[0].recording].set()
         return [()]
 
-    encoding = Encoding(encode, aside=True)
+    encoding = Encoding(encode, ThreadPoolExecutor(1))
     encoding.begin(Batch((chunk(0),), ()))
     encoding.begin(Batch((chunk(1),), ()))
     assert encoding.is_full
@@ -80,7 +81,7 @@ def test_what_encoding_raises_comes_when_the_batch_is_taken(aside: bool) -> None
     def encode(chunks: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
         raise EngineFailed("The card is gone.")
 
-    encoding = Encoding(encode, aside=aside)
+    encoding = Encoding(encode, ThreadPoolExecutor(1) if aside else None)
     encoding.begin(Batch((), (7,)))
     assert encoding.is_ready
     encoding.begin(Batch((chunk(),), ()))
@@ -92,7 +93,7 @@ def test_what_encoding_raises_comes_when_the_batch_is_taken(aside: bool) -> None
     encoding.close()
 
 
-def test_closing_leaves_no_thread_and_encodes_nothing_more() -> None:
+def test_closing_waits_for_what_is_encoded_and_encodes_nothing_more() -> None:
     may_go_on, has_begun = threading.Event(), threading.Event()
     encoded: list[int] = []
 
@@ -102,7 +103,7 @@ def test_closing_leaves_no_thread_and_encodes_nothing_more() -> None:
         assert may_go_on.wait(10)
         return []
 
-    encoding = Encoding(encode, aside=True)
+    encoding = Encoding(encode, ThreadPoolExecutor(1))
     encoding.begin(Batch((chunk(1),), ()))
     encoding.begin(Batch((chunk(2),), ()))
     assert has_begun.wait(10)
@@ -112,7 +113,6 @@ def test_closing_leaves_no_thread_and_encodes_nothing_more() -> None:
     timer.join()
     assert encoded == [1]
     assert not encoding.has_begun
-    assert not any(thread.name.startswith("encoding") for thread in threading.enumerate())
 
 
 def chunk(number: int = 0) -> Chunk:
@@ -120,7 +120,7 @@ def chunk(number: int = 0) -> Chunk:
 
 
 def test_what_only_ends_recordings_takes_no_place() -> None:
-    encoding = Encoding(lambda chunks: [()], aside=True)
+    encoding = Encoding(lambda chunks: [()], ThreadPoolExecutor(1))
     full = []
     for chunks in ((chunk(1),), (), (), (chunk(3),)):
         encoding.begin(Batch(chunks, ()))

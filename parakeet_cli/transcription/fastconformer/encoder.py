@@ -132,12 +132,15 @@ def _patches(features: Tensor) -> Tensor:
 
 
 def _silenced(planes: Tensor, counts: Tensor) -> Tensor:
-    """[rows, frames, mels, channels] with zeros beyond the frames of each row, which a convolution would hear."""
+    """[rows, frames, mels, channels] with zeros beyond the frames of each row, which a convolution would hear.
+
+    Written into ``planes``, the largest of all tensors.
+    """
     longest = planes.shape[1]
     if int(counts.min()) >= longest:
         return planes
     beyond = torch.arange(longest, device=planes.device) >= counts.unsqueeze(1)
-    return planes.masked_fill(beyond[:, :, None, None], 0.0)
+    return planes.masked_fill_(beyond[:, :, None, None], 0.0)
 
 
 class _Layer(nn.Module):

@@ -25,17 +25,15 @@ def modules_of(model: Any, skip_confidence: float) -> Modules:
         made: tuple[torch.Tensor, torch.Tensor] = model.preprocessor(input_signal=signals, length=lengths)
         return made
 
+    halfway: list[bool] = []  # where memory was short, the encoder may be in two formats
+
     def encode(spectra: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if halfway or next(model.encoder.parameters()).dtype != spectra.dtype:
+            halfway.append(True)
+            model.encoder.to(spectra.dtype)
+            halfway.clear()
         encoded, counts = model.encoder(audio_signal=spectra, length=lengths)
         return encoded.transpose(1, 2), counts
-
-    def encode_exactly(spectra: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        dtype = next(model.encoder.parameters()).dtype
-        model.encoder.float()
-        try:
-            return encode(spectra, lengths)
-        finally:
-            model.encoder.to(dtype)
 
     tokens: list[str] = model.tokenizer.ids_to_tokens(list(range(model.tokenizer.vocab_size)))
     pieces = tuple(piece_text(token) for token in tokens)
@@ -43,7 +41,7 @@ def modules_of(model: Any, skip_confidence: float) -> Modules:
         features=features,
         encoder=model.encoder,
         encode=encode,
-        encode_exactly=encode_exactly,
+        encode_exactly=encode,  # features come in fp32
         activations=_activations(model.cfg.encoder),
         decoder=TransducerDecoder(model, pieces, skip_confidence) if hasattr(model, "joint") else CtcDecoder(model),
         pieces=pieces,

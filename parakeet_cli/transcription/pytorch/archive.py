@@ -9,7 +9,7 @@ from typing import IO
 import torch
 
 from parakeet_cli.errors import EngineError, ModelCorrupt
-from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract
+from parakeet_cli.transcription.checkpoints.preflight import WEIGHTS, NemoArchive, extract, reopened
 from parakeet_cli.transcription.pytorch.failures import first_line, ran_out_of_memory
 from parakeet_cli.user_folders import temporary_folder
 
@@ -46,7 +46,7 @@ def _open(archive: NemoArchive) -> Iterator[IO[bytes]]:
             with Path(folder, WEIGHTS).open("rb") as file:
                 yield file
         return
-    with tarfile.open(archive.path, "r:") as tar:
+    with reopened(archive) as whole, tarfile.open(fileobj=whole, mode="r:") as tar:
         name = next(name for name in tar.getnames() if name.removeprefix("./") == WEIGHTS)
         member = tar.extractfile(name)
         assert member is not None, "the pre-flight admits regular files only"

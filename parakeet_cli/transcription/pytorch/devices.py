@@ -20,9 +20,13 @@ __all__ = [
     "dtype_name",
     "report",
     "unsupported_architecture",
+    "use_steady_kernels",
 ]
 
 _LOG = logging.getLogger(__name__)
+
+_WITHOUT_FP16 = re.compile(r"\bGTX 16\d\d\b")
+"""Turing without tensor cores: products of matrices in fp16 take many times as long as in fp32 (pytorch#195716)."""
 
 _DTYPES = {Dtype.FP32: torch.float32, Dtype.FP16: torch.float16, Dtype.BF16: torch.bfloat16}
 
@@ -72,15 +76,26 @@ def _auto_device(problem: str | None) -> torch.device:
 def choose_dtype(wanted: Dtype, device: torch.device) -> torch.dtype:
     """The encoder's number format: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32.
 
-    For int8 it is that of all but the matrices. Raises ``DeviceUnavailable`` where a card is to compute in int8.
+    fp32 also on cards that are slow in fp16. For int8 it is that of all but the matrices. Raises ``DeviceUnavailable``
+    where a card is to compute in int8.
     """
     if wanted is Dtype.INT8 and device.type == "cuda":
         raise DeviceUnavailable("int8 is computed on the CPU only; use --dtype fp16 on a card, or --device cpu.")
     if wanted in _DTYPES:
         return _DTYPES[wanted]
     if device.type == "cuda":
-        return torch.float16
+        return torch.float32 if _WITHOUT_FP16.search(torch.cuda.get_device_name(device)) else torch.float16
     return torch.bfloat16 if _cpu_has_native_bf16() else torch.float32
+
+
+def use_steady_kernels() -> None:
+    """Of those that torch has for a card, take what is as quick for a shape that is new, and as exact as it says.
+
+    cuDNN's attention, which torch prefers on some cards, is planned anew for each length and number of rows, by each
+    thread; in fp32, cuDNN's convolutions keep ten bits of each number.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def dtype_name(dtype: torch.dtype) -> str:

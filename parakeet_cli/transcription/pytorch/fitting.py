@@ -15,7 +15,7 @@ from parakeet_cli.transcription.chunking import Chunk, Span
 from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
 from parakeet_cli.transcription.recognizer import Frames
 
-__all__ = ["Encode", "Fitting"]
+__all__ = ["Encode", "Fitting", "give_back"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Fitting:
             if not ran_out_of_memory(error.__cause__):
                 raise
             what = str(error).partition(";")[0]
-        _give_back()  # only here, as the error's traceback held what had been computed
+        give_back()  # only here, as the error's traceback held what had been computed
         if len(batch) == 1 and not parts:
             raise RecognitionFailed(
                 f"{what}, also with a short part of this recording; free some, or use --device cpu."
@@ -116,7 +116,7 @@ def _padded(chunks: Sequence[Chunk]) -> int:
     return len(chunks) * max(len(chunk.samples) for chunk in chunks)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """What torch keeps of a card's memory for itself may be in the wrong pieces."""
     gc.collect()
     torch.cuda.empty_cache()  # nothing where no card is in use

@@ -11,7 +11,7 @@ import torch
 
 __all__ = ["Activations", "free_bytes", "one_at_a_time", "rows_that_fit"]
 
-one_at_a_time = threading.Lock()
+one_at_a_time = threading.RLock()
 """Held by who needs much of a card's memory, or keeps others from getting it: an encoder, a recording."""
 
 _SHARE = 0.6

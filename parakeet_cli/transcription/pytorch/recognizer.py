@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -15,8 +16,9 @@ from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.pytorch.decoding import Decoder, Emission
-from parakeet_cli.transcription.pytorch.failures import engine_failures
-from parakeet_cli.transcription.pytorch.fitting import Fitting
+from parakeet_cli.transcription.pytorch.devices import use_steady_kernels
+from parakeet_cli.transcription.pytorch.failures import engine_failures, ran_out_of_memory
+from parakeet_cli.transcription.pytorch.fitting import Fitting, give_back
 from parakeet_cli.transcription.pytorch.memory import Activations, free_bytes, one_at_a_time, rows_that_fit
 from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row, owned_pieces
 
@@ -68,12 +70,17 @@ class TorchRecognizer:
         self._modules = modules
         self._has_overflowed = False
         self._fitting = Fitting(modules.frame_samples)
+        self._exact_fitting = Fitting(modules.frame_samples)
+        """Of fp32, which takes twice as much, and says nothing of what else fits."""
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         """Of the encoder, its weights included, so that it need not wait for the decoder, nor this for it."""
         if self._stream is not None:
+            use_steady_kernels()
             self._stream.wait_stream(torch.cuda.default_stream(device))  # on which the weights came
         with self._on_stream():
             modules.encoder.to(dtype)
+        if self._stream is not None:
+            torch.cuda.empty_cache()  # what the weights took in fp32 is of no use to another stream
 
     @property
     def encodes_aside(self) -> bool:
@@ -91,11 +98,14 @@ class TorchRecognizer:
 
     @engine_failures(_SAVING)
     def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
-        def encode(batch: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
-            return self.encode_features(batch, *self.features(batch), exactly=exactly)
-
         with one_at_a_time, self._on_stream():
-            return self._fitting.encode(chunks, encode)
+            return self._encode_exactly(chunks) if exactly else self._fitting.encode(chunks, self._encode)
+
+    def _encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        return self.encode_features(chunks, *self.features(chunks), exactly=exactly)
+
+    def _encode_exactly(self, chunks: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
+        return self._exact_fitting.encode(chunks, partial(self._encode, exactly=True))
 
     @contextmanager
     def _on_stream(self) -> Iterator[None]:
@@ -110,12 +120,16 @@ class TorchRecognizer:
     @engine_failures(_SAVING)
     @torch.inference_mode()
     def features(self, chunks: Sequence[Chunk]) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the encoder takes, padded to the longest chunk, and the [rows] lengths: the first half of ``encode``."""
-        lengths = torch.tensor([len(chunk.samples) for chunk in chunks])
+        """What the encoder takes, padded to the longest chunk, and the [rows] lengths: the first half of ``encode``.
+
+        A chunk is heard as one frame at least: a click between silences may last less than one of its features.
+        """
+        lengths = torch.tensor([max(len(chunk.samples), self.frame_samples) for chunk in chunks])
         on_card = self.device.type == "cuda"
-        signals = torch.zeros(len(chunks), int(lengths.max()), pin_memory=on_card)
+        signals = torch.empty(len(chunks), int(lengths.max()), pin_memory=on_card)
         for row, chunk in enumerate(chunks):
             signals[row, : len(chunk.samples)] = torch.from_numpy(chunk.samples)
+            signals[row, len(chunk.samples) :] = 0.0
         return self._modules.features(signals.to(self.device, non_blocking=on_card), lengths.to(self.device))
 
     @engine_failures(_SAVING)
@@ -124,28 +138,21 @@ class TorchRecognizer:
         self, chunks: Sequence[Chunk], features: torch.Tensor, lengths: torch.Tensor, *, exactly: bool = False
     ) -> list[tuple[Frames, ...]]:
         """The second half of ``encode``."""
-        encoded, frame_counts = self._run_encoder(features, lengths, exactly)
+        run = self._modules.encode_exactly if exactly else self._modules.encode
+        encoded, frame_counts = run(features if exactly else features.to(self.dtype), lengths)
+        if not torch.isfinite(encoded).all():
+            if exactly:
+                raise RecognitionFailed("The encoder gives values that are not finite for this audio, also in fp32.")
+            self._warn_of_overflow()
+            del encoded
+            return self._encode_exactly(chunks)
         return [
             self._owned(chunk, frames, count)
-            for chunk, frames, count in zip(chunks, encoded, frame_counts.tolist(), strict=True)
+            for chunk, frames, count in zip(chunks, encoded.float(), frame_counts.tolist(), strict=True)
         ]
 
-    def _run_encoder(
-        self, features: torch.Tensor, lengths: torch.Tensor, exactly: bool
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not exactly:
-            encoded, counts = self._modules.encode(features.to(self.dtype), lengths)
-            if torch.isfinite(encoded).all():
-                return encoded.float(), counts
-            if self.dtype != torch.float32:
-                self._warn_of_overflow()
-        encoded, counts = self._modules.encode_exactly(features, lengths)
-        if not torch.isfinite(encoded).all():
-            raise RecognitionFailed("The encoder gives values that are not finite for this audio, also in fp32.")
-        return encoded, counts
-
     def _warn_of_overflow(self) -> None:
-        if not self._has_overflowed:
+        if not self._has_overflowed and self.dtype != torch.float32:
             _LOG.warning("The encoder's %s overflows for some audio; such batches are repeated in fp32.", self.dtype)
         self._has_overflowed = True
 
@@ -158,6 +165,16 @@ class TorchRecognizer:
     @engine_failures(_SAVING)
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        try:
+            return self._decode(rows)
+        except (RuntimeError, MemoryError) as error:
+            if self._stream is None or not ran_out_of_memory(error):
+                raise
+        with one_at_a_time:  # once more, while nothing is encoded
+            give_back()
+            return self._decode(rows)
+
+    def _decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         encoded = [torch.cat([frames.encoded for frames in row.frames]) for row in rows]
         decoded = self._modules.decoder.decode(encoded, [row.state for row in rows])
         return [

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from parakeet_cli.errors import DeviceUnavailable
-from parakeet_cli.transcription.pytorch.devices import choose_device, cuda_problem, report
+from parakeet_cli.settings import Dtype
+from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype, cuda_problem, report
 
 OLD_DRIVER = (
     "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
@@ -96,3 +97,17 @@ def test_a_cpu_that_was_chosen_gives_no_warning(
     monkeypatch.setattr(torch.version, "cuda", None)
     assert choose_device("auto").type == "cpu"
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("card", "dtype"),
+    [
+        ("NVIDIA GeForce GTX 1660 Ti", torch.float32),
+        ("NVIDIA GeForce RTX 2080", torch.float16),
+        ("Tesla T4", torch.float16),
+    ],
+)
+def test_cards_that_are_slow_in_fp16_get_fp32(monkeypatch: pytest.MonkeyPatch, card: str, dtype: torch.dtype) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: card)
+    assert choose_dtype(Dtype.AUTO, torch.device("cuda", 0)) is dtype
+    assert choose_dtype(Dtype.FP16, torch.device("cuda", 0)) is torch.float16

@@ -31,6 +31,18 @@ def test_the_full_size_encoder_keeps_within_what_is_reckoned(frames: int, rows: 
     assert 0.4 < used / (rows * 2 * _OURS.numbers(frames)) <= 1.0
 
 
+def test_rows_of_different_lengths_take_no_more_than_equal_ones() -> None:
+    """The largest tensor of all, in the subsampling, is silenced beyond their ends, and there is one of it."""
+    subsampling = Encoder(replace(FULL_SIZE, layers=0)).eval().subsampling
+    features = torch.zeros(2, 8 * 25, 128)
+    with torch.inference_mode():
+        equal, unequal = (
+            most_alive(lambda lengths=lengths: subsampling(features, torch.tensor(lengths)))  # type: ignore[misc]
+            for lengths in ([200, 200], [200, 120])
+        )
+    assert unequal < 1.02 * equal
+
+
 @pytest.mark.model
 @pytest.mark.parametrize("seconds", [10, 60])
 def test_the_demo_encoder_keeps_within_what_is_reckoned(recognizer: TorchRecognizer, seconds: int) -> None:

@@ -4,6 +4,7 @@ import gzip
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
 from benchmarks.scoring import normalise
@@ -34,6 +36,7 @@ from parakeet_cli.transcription.media.audio import choose_track, decode, open_me
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Finished, Recording, Transcriber
 from parakeet_cli.transcription.pytorch.fitting import Fitting
+from parakeet_cli.transcription.pytorch.memory import one_at_a_time
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
 from parakeet_cli.transcription.recognizer import Frames, Hypothesis, Row
 from tests.fakes import cut, write_wav
@@ -200,8 +203,6 @@ def test_log_probabilities_are_the_decoders_own(
     recognizer: TorchRecognizer, nemo_model: Any, one_two_three: Path
 ) -> None:
     """The first token's, computed by hand from the joint network's output at its frame."""
-    import torch
-
     samples = samples_of(one_two_three)
     (chunk,) = cut(samples, 0, ChunkSettings(30, 1), recognizer.frame_samples)
     ((frames,),) = recognizer.encode([chunk])
@@ -362,8 +363,6 @@ def test_the_language_is_the_checkpoints(demo: Checkpoint, recognizer: TorchReco
 def test_a_card_that_fails_is_an_engine_error_in_both_halves(
     recognizer: TorchRecognizer, minute: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     monkeypatch.setattr(recognizer, "_fitting", Fitting(recognizer.frame_samples))
 
     def fail(*_: object) -> None:
@@ -398,8 +397,6 @@ def test_a_card_that_fails_is_an_engine_error_in_both_halves(
 def test_a_checkpoint_that_does_not_fit_in_memory_is_not_called_damaged(
     demo: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     def no_room(*_: object, **__: object) -> None:
         torch.empty(10**15)
 
@@ -411,8 +408,6 @@ def test_a_checkpoint_that_does_not_fit_in_memory_is_not_called_damaged(
 def test_a_checkpoint_that_a_card_cannot_take_is_an_engine_error(
     demo: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     def no_room(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB.")
 
@@ -444,9 +439,121 @@ def repacked(path: Path, folder: Path, config: Any = None, weights: Any = None) 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 159, 200, 1279])
+def test_a_click_between_silences_is_heard_as_one_frame(recognizer: TorchRecognizer, samples: int) -> None:
+    """A stretch may last less than one frame of features; that stopped all recordings, and the next run again."""
+    sound = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    (chunk,) = cut(sound, 0, ChunkSettings(30, 1), recognizer.frame_samples)
+    for exactly in (False, True):
+        ((frames,),) = recognizer.encode([chunk], exactly=exactly)
+        assert frames.count == len(frames.encoded) == 1
+        assert len(recognizer.decode([Row((frames,), None)])) == 1
+
+
+def test_a_recording_that_ends_in_a_click_is_transcribed(recognizer: TorchRecognizer, tmp_path: Path) -> None:
+    samples = np.zeros(25_600 + 100, np.float32)
+    samples[25_600:] = 0.5
+    events = Transcriber(recognizer, TranscriptionSettings()).transcribe(
+        [Recording(0, FileMedia(write_wav(tmp_path / "click.wav", samples)))]
+    )
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert finished.transcript.text == ""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_after_an_exact_batch_the_encoder_is_in_its_own_format_again(
+    demo: Checkpoint, engine: EngineChoice, minute: Samples, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """Also where memory was short while it was converted."""
+    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
+    (chunk,) = cut(minute[: 5 * 16_000], 0, ChunkSettings(30, 1), loaded.frame_samples)
+    ((before,),) = loaded.encode([chunk])
+    if fails and engine is EngineChoice.NEMO:
+        encoder = loaded._modules.encoder
+
+        def half(dtype: torch.dtype) -> None:
+            next(encoder.parameters()).data = next(encoder.parameters()).data.to(dtype)
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(encoder, "to", half)
+            with pytest.raises(RecognitionFailed, match="out of memory"):
+                loaded.encode([chunk], exactly=True)
+    else:
+        loaded.encode([chunk], exactly=True)
+    ((after,),) = loaded.encode([chunk])
+    assert np.array_equal(after.encoded, before.encoded)
+
+
+def test_an_exact_batch_that_is_too_large_says_nothing_of_others(
+    demo: Checkpoint, engine: EngineChoice, minute: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.BF16, engine=engine))
+    chunks = cut(minute[: 10 * 16_000], 0, ChunkSettings(5, 1), loaded.frame_samples)[:2]
+    alone = [loaded.encode([chunk], exactly=True)[0][0].encoded for chunk in chunks]
+    sizes: list[tuple[int, torch.dtype]] = []
+    modules = loaded._modules
+
+    def counted(encode: Any) -> Any:
+        def run(features: torch.Tensor, lengths: torch.Tensor) -> Any:
+            sizes.append((len(features), features.dtype))
+            if sizes[-1] == (2, torch.float32):
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return encode(features, lengths)
+
+        return run
+
+    exactly = counted(modules.encode_exactly)
+    monkeypatch.setattr(loaded, "_modules", replace(modules, encode=counted(modules.encode), encode_exactly=exactly))
+    exact = flat(loaded.encode(chunks, exactly=True))
+    loaded.encode(chunks)
+    assert sizes == [(2, torch.float32), (1, torch.float32), (1, torch.float32), (2, torch.bfloat16)]
+    for frames, own in zip(exact, alone, strict=True):
+        assert np.allclose(frames.encoded, own, atol=1e-4)
+
+
+def test_decoding_that_finds_a_card_full_is_tried_again_while_nothing_is_encoded(
+    recognizer: TorchRecognizer, minute: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row(tuple(flat(recognizer.encode(cut(minute, 0, ChunkSettings(70, 1), recognizer.frame_samples)))), None)
+    ((expected, _),) = recognizer.decode([row])
+    calls: list[bool] = []
+
+    def refuse_once(*_: object) -> None:
+        calls.append(one_at_a_time._is_owned())  # type: ignore[attr-defined]
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hook = joint_of(recognizer).register_forward_pre_hook(refuse_once)
+    monkeypatch.setattr(recognizer, "_stream", SimpleNamespace())
+    ((found, _),) = recognizer.decode([row])
+    hook.remove()
+    assert found == expected
+    assert calls[0] is False and all(calls[1:])
+
+
+@pytest.mark.gpu
+def test_a_card_hears_what_the_cpu_hears(demo: Checkpoint, engine: EngineChoice, minute: Samples) -> None:
+    """Of three lengths in one batch, from two threads, and once more as the audit asks for it."""
+    plain = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine))
+    card = load_recognizer(demo, RecognizerSettings(device="cuda", engine=engine))
+    parts = [minute[: round(seconds * 16_000)] for seconds in (20.03, 7.3, 13.31)]
+    chunks = [cut(part, n, ChunkSettings(30, 1), plain.frame_samples)[0] for n, part in enumerate(parts)]
+    expected = [frames.encoded for frames in flat(plain.encode(chunks))]
+    with ThreadPoolExecutor(1) as thread:
+        found = [card.encode(chunks), thread.submit(card.encode, chunks).result(), card.encode(chunks, exactly=True)]
+    for encoded, bound in zip(found, (0.02, 0.02, 1e-3), strict=True):
+        for frames, own in zip(flat(encoded), expected, strict=True):
+            error = torch.linalg.vector_norm(frames.encoded.cpu() - own) / torch.linalg.vector_norm(own)
+            assert float(error) < bound
+    words = [
+        text(hypothesis.tokens) for hypothesis, _ in plain.decode([Row((f,), None) for f in flat(plain.encode(chunks))])
+    ]
+    again = [text(hypothesis.tokens) for hypothesis, _ in card.decode([Row((f,), None) for f in flat(found[0])])]
+    assert min(map(likeness, words, again)) >= 0.95
