@@ -17,7 +17,7 @@ from parakeet_cli.errors import ModelNotFound, OutputUnwritable
 from parakeet_cli.transcription import checkpoints
 from parakeet_cli.transcription.checkpoints import Checkpoint, Places, downloads
 from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model
-from parakeet_cli.transcription.checkpoints.conversions import conversions
+from parakeet_cli.transcription.checkpoints.conversions import conversions, remove_unfinished
 
 __all__ = ["DownloadBar", "app"]
 
@@ -148,6 +148,7 @@ def verify(
 
 
 def _remove_conversions(checkpoint: Path) -> None:
+    remove_unfinished()
     for file in _conversions(checkpoint):
         try:
             file.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class Checkpoint:
     def language(self) -> str | None:
         """The language it knows if it knows only one."""
         return self.languages[0] if len(self.languages) == 1 else None
+
+
+_Note = tuple[Path, list[str | int]]
+"""Where it lies, and the stamp under which it holds."""
 
 
 def _models_dir() -> Path | None:
@@ -76,12 +80,16 @@ def find(name_or_path: str | Path, places: Places | None = None, watcher: Watche
     receipt = downloads.read_receipt(found.path) if found.path.is_relative_to(places.store) else None
     if receipt is None or (actual := identity(found.path, places.cache_dir)) == receipt.sha256:
         return found
-    damage = _differs(found.path, receipt.size, receipt.sha256, actual)
-    try:
-        bad = downloads.set_aside(found.path)
-    except OSError as error:
-        raise ModelCorrupt(f"{damage}: remove it, because it cannot be replaced ({error.strerror}).") from error
     wanted = HubFile(found.name, receipt.repository, receipt.filename, receipt.revision, receipt.sha256)
+    try:
+        damage = _differs(found.path, receipt.size, receipt.sha256, actual)
+        if identity(found.path, places.cache_dir) == receipt.sha256:
+            return found  # another process has fetched it while this one looked at what was there
+        bad = downloads.set_aside(found.path)
+    except FileNotFoundError:
+        return _download(wanted, found.path.parent, places, watcher)  # another process has set it aside
+    except OSError as error:
+        raise ModelCorrupt(f"{found.path} is damaged and cannot be replaced ({error.strerror}); remove it.") from error
     try:
         return _download(wanted, found.path.parent, places, watcher)
     except ModelNotFound as error:
@@ -116,20 +124,26 @@ def on_disk(places: Places | None = None) -> list[Checkpoint]:
     folders = (places or Places()).folders
     found = [path for folder in folders for depth in ("*.nemo", "*/*.nemo") for path in sorted(folder.glob(depth))]
     shipped = [path for model in MODELS if (path := _shipped(model))]
-    by_place = {path.resolve(): path for path in reversed((*found, *shipped)) if path.is_file()}
+    by_place = {path.resolve(): path for path in reversed((*found, *shipped)) if _is(path, Path.is_file)}
     return [_checkpoint(path) for path in reversed(by_place.values())]
 
 
 def identity(path: Path, cache_dir: Path | None = None) -> str:
-    """The sha256 of a file, in hex; hashed once for each size, mtime and inode that the file has had."""
-    note, stamp = _note(path, cache_dir)
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        noted = json.loads(note.read_text())
-        if noted["stamp"] == stamp:
-            return str(noted["sha256"])
-    sha256 = _hash(path)
-    _remember(path, sha256, cache_dir)
-    return sha256
+    """The sha256 of a file, in hex; hashed once for each size, mtime and inode that the file has had.
+
+    Raises ``ModelCorrupt`` for one that cannot be read.
+    """
+    try:
+        note, stamp = _note(path, cache_dir)
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            noted = json.loads(note.read_text())
+            if noted["stamp"] == stamp:
+                return str(noted["sha256"])
+        return _hashed(path, cache_dir)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def verify(checkpoint: Checkpoint, places: Places | None = None) -> tuple[str, str | None]:
@@ -138,8 +152,10 @@ def verify(checkpoint: Checkpoint, places: Places | None = None) -> tuple[str, s
     Raises ``ModelCorrupt`` where the sha256 is another than the one recorded at the download or pinned.
     """
     path = checkpoint.path
-    sha256 = _hash(path)
-    _remember(path, sha256, (places or Places()).cache_dir)
+    try:
+        sha256 = _hashed(path, (places or Places()).cache_dir)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     if receipt := downloads.read_receipt(path):
         size, expected, source = receipt.size, receipt.sha256, "the download"
     elif (model := known_file(path.name)) and model.sha256 and model.size:
@@ -157,9 +173,9 @@ def _given(text: str) -> Path | None:
     with contextlib.suppress(RuntimeError):
         path = path.expanduser()
     is_name = known(text) is not None or REPOSITORY.fullmatch(text) is not None
-    if path.is_file() and known(text) is None:
+    if _is(path, Path.is_file) and known(text) is None:
         return path.absolute()
-    if path.is_dir():
+    if _is(path, Path.is_dir):
         files = sorted(path.glob("*.nemo"))
         if len(files) == 1:
             return files[0].absolute()
@@ -189,7 +205,15 @@ def _in_folder(folder: Path, text: str, model: Model | None) -> Path | None:
         files = sorted((folder / _folder_name(text)).glob("*.nemo"))
         return files[0] if len(files) == 1 else None
     path = folder / (model.filename if model else f"{Path(text).name}.nemo")
-    return path if path.is_file() else None
+    return path if _is(path, Path.is_file) else None
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """What may not be looked at counts as not there: a folder that others keep to themselves hides no model."""
+    try:
+        return kind(path)
+    except OSError:
+        return False
 
 
 def _folder_name(repository: str) -> str:
@@ -200,7 +224,7 @@ def _shipped(model: Model) -> Path | None:
     """In the wheel, or beside the package in a checkout; only what has no repository ships."""
     package = Path(parakeet_cli.__file__).parent
     paths = (folder / "models" / model.filename for folder in (package, package.parent))
-    return next((path for path in paths if path.is_file()), None) if model.repository is None else None
+    return next((path for path in paths if _is(path, Path.is_file)), None) if model.repository is None else None
 
 
 def _checkpoint(path: Path, name: str | None = None) -> Checkpoint:
@@ -227,7 +251,7 @@ def _fetch(text: str, places: Places, watcher: Watcher) -> Checkpoint:
 def _download(wanted: HubFile, folder: Path, places: Places, watcher: Watcher) -> Checkpoint:
     path = downloads.fetch(wanted, folder, watcher, places.endpoint)
     if receipt := downloads.read_receipt(path):
-        _remember(path, receipt.sha256, places.cache_dir)
+        _remember(_note(path, places.cache_dir), receipt.sha256)
     return _checkpoint(path, wanted.name)
 
 
@@ -238,12 +262,21 @@ def _differs(path: Path, size: int, expected: str, actual: str) -> str:
     )
 
 
-def _hash(path: Path) -> str:
+def _unreadable(path: Path, error: OSError) -> ModelCorrupt:
+    return ModelCorrupt(f"{path} cannot be read ({error.strerror}); check its permissions and those of its folder.")
+
+
+def _hashed(path: Path, cache_dir: Path | None) -> str:
+    """Noted only where the file is the same afterwards: it takes seconds, in which another may come in its place."""
+    before = _note(path, cache_dir)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if _note(path, cache_dir) == before:
+        _remember(before, sha256)
+    return sha256
 
 
-def _note(path: Path, cache_dir: Path | None) -> tuple[Path, list[str | int]]:
+def _note(path: Path, cache_dir: Path | None) -> _Note:
     """Where the identity of ``path`` is noted, and the stamp under which the note holds."""
     place, status = str(path.resolve()), path.stat()
     key = hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
@@ -251,8 +284,8 @@ def _note(path: Path, cache_dir: Path | None) -> tuple[Path, list[str | int]]:
     return note, [os.fsencode(place).hex(), status.st_size, status.st_mtime_ns, status.st_ino]
 
 
-def _remember(path: Path, sha256: str, cache_dir: Path | None) -> None:
-    note, stamp = _note(path, cache_dir)
+def _remember(about: _Note, sha256: str) -> None:
+    note, stamp = about
     # A cache that cannot be written costs time, nothing else.
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,12 @@ ALLOWED = ("nemo.collections.asr.", "nemo.collections.common.", "nemo.core.")
 CLASS_KEYS = ("_target_", "target", "cls")
 """Hydra's, NeMo's for the model itself, and Hydra 0's, which NeMo still turns into ``_target_``."""
 TRAINING_KEYS = ("train_ds", "test_ds", "optim")
+_FOREIGN = sys.stdlib_module_names | {
+    *("editdistance", "hydra", "lhotse", "librosa", "lightning", "numba", "numpy", "omegaconf", "pandas"),
+    *("pytorch_lightning", "scipy", "sentencepiece", "soundfile", "torch", "torchaudio", "torchmetrics", "tqdm"),
+    *("transformers", "webdataset", "wrapt", "yaml"),
+}
+"""What NeMo's modules import, and no class of theirs is in."""
 
 
 class _Loader(yaml.CSafeLoader):
@@ -123,9 +129,11 @@ def _values(config: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_recognizer_class(target: str) -> bool:
-    """In the allow-list, and no way through a module to what it imports (``nemo.core.config.os.system``)."""
+    """A class in the allow-list, and no way through a module to what it imports (``nemo.core.config.os.system``)."""
     prefix = next((prefix for prefix in ALLOWED if target.startswith(prefix)), None)
-    return prefix is not None and all(
-        part.isidentifier() and not part.startswith("_") and part not in sys.stdlib_module_names
-        for part in target.removeprefix(prefix).split(".")
+    parts = target.removeprefix(prefix or "").split(".")
+    return (
+        prefix is not None
+        and parts[-1][:1].isupper()
+        and all(part.isidentifier() and not part.startswith("_") and part not in _FOREIGN for part in parts)
     )

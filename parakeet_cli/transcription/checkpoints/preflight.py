@@ -106,15 +106,21 @@ def extract(archive: NemoArchive, folder: Path, only: Collection[str] | None = N
     """
     wanted = {member.name for member in archive.members if only is None or member.name in only}
     _prepare(archive, folder, sum(member.size for member in archive.members if member.name in wanted))
+    with reopened(archive) as file, _archive(archive.path, file, archive.legacy) as source:
+        for name, info in _members(archive.path, file, source, archive.legacy):
+            if name == CONFIG and name in wanted:
+                _write(folder / name, [nemo_config.dump(archive.config)])
+            elif name in wanted:
+                _write(folder / name, _blocks(source, info))
+
+
+@contextmanager
+def reopened(archive: NemoArchive) -> Iterator[BufferedReader]:
+    """The file that was inspected. Raises ``ModelCorrupt`` where it has changed since."""
     with _opened(archive.path) as file:
         if _identity(file) != archive.identity:
             raise ModelCorrupt(f"{archive.path} changed while it was read: start again.")
-        with _archive(archive.path, file, archive.legacy) as source:
-            for name, info in _members(archive.path, file, source, archive.legacy):
-                if name == CONFIG and name in wanted:
-                    _write(folder / name, [nemo_config.dump(archive.config)])
-                elif name in wanted:
-                    _write(folder / name, _blocks(source, info))
+        yield file
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from parakeet_cli.transcription.checkpoints import identity
-from parakeet_cli.transcription.checkpoints.conversions import conversion
+from parakeet_cli.transcription.checkpoints.conversions import conversion, remove_unfinished
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
 
 __all__ = ["place", "read", "write"]
@@ -49,10 +49,21 @@ def write(path: Path, architecture: Architecture, weights: Mapping[str, Tensor],
     about = json.dumps({"architecture": asdict(architecture), "pieces": pieces})
     with contextlib.suppress(OSError, SafetensorError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_unfinished()
         handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
         os.close(handle)
         try:
             save_file({key: value.contiguous() for key, value in weights.items()}, name, {_ABOUT: about})
+            _sync(Path(name))  # else a power cut may leave the name, the length, and zeros for weights
             Path(name).replace(path)
+            _sync(path.parent)
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,5 +1,6 @@
 """Weights and pieces of a checkpoint, from the ``.nemo`` or from what an earlier run converted it to."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -33,12 +34,14 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
     is_int8 = settings.dtype is Dtype.INT8
     if is_int8 and not is_available():
         raise DeviceUnavailable("This torch multiplies no int8; use --dtype auto.")
-    size = path.stat().st_size if path.exists() else 0  # inspect tells what is wrong with one that is gone
+    size = 0
+    with suppress(OSError):  # inspect tells what is wrong with one that is gone
+        size = path.stat().st_size
     conversion = converted.place(path, dtype, is_int8=is_int8) if size > _WORTH_CONVERTING else None
     contents = converted.read(conversion) if conversion else None
     if contents is None:
         contents = _read(inspect(path, trust=settings.trust_model, allow_legacy=settings.allow_legacy), dtype, is_int8)
-        if conversion:
+        if conversion and conversion == converted.place(path, dtype, is_int8=is_int8):  # else another came in its place
             converted.write(conversion, *contents)
             contents = converted.read(conversion) or contents
     architecture, weights, pieces = contents

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import re
@@ -6,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -205,6 +207,46 @@ def test_verification_hashes_anew_and_says_what_it_compared_with(hub: Hub) -> No
     assert verify(own)[1] is None
     with pytest.raises(ModelCorrupt, match=f"expected 2472222720 bytes with sha256 {MODELS[0].sha256}"):
         verify(checkpoints.Checkpoint("v2", put(Path("parakeet-tdt-0.6b-v2.nemo"))))
+
+
+def test_a_file_that_is_replaced_while_it_is_hashed_is_not_taken_for_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path / "m.nemo", b"one")
+    digest = hashlib.file_digest
+
+    def replacing(file: Any, name: str) -> Any:
+        put(tmp_path / "new.nemo", b"two").replace(path)
+        return digest(file, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hashlib.file_digest", replacing)
+        assert identity(path) == hashlib.sha256(b"one").hexdigest()
+    assert identity(path) == hashlib.sha256(b"two").hexdigest()
+
+
+def test_what_may_not_be_looked_at_hides_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the folder that sudo was called in, or somebody's own collection."""
+    is_file = Path.is_file
+
+    def denied(path: Path) -> bool:
+        if path == Path("demo") or (path.parent.name == "models" and path.is_relative_to(Path.cwd())):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert find("demo").name == "demo"
+
+
+def test_a_model_that_may_not_be_read_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = put(tmp_path / "m.nemo", b"one")
+    monkeypatch.setattr(Path, "open", denied)
+    for look in (identity, lambda path: verify(checkpoints.Checkpoint("m", path))):
+        with pytest.raises(ModelCorrupt, match=r"m.nemo cannot be read \(Permission denied\)"):
+            look(path)
 
 
 def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,11 @@ FOREIGN = {
     "the same for the model": {"target": "subprocess.Popen"},
     "the same in a list": {"callbacks": [{"a": [{"_target_": "builtins.eval"}]}]},
     "the same through a module": {"loss": {"_target_": "nemo.core.config.os.system"}},
+    "the same through what NeMo imports": {
+        "loss": {"_target_": "nemo.collections.asr.models.asr_model.torch.hub.load"}
+    },
+    "a class through what NeMo imports": {"loss": {"_target_": "nemo.core.classes.common.hydra.core.Plugins"}},
+    "a function of NeMo": {"loss": {"_target_": "nemo.core.classes.common.import_class_by_path"}},
     "a private thing": {"loss": {"_target_": "nemo.core.classes._hidden.Run"}},
     "a name that looks alike": {"loss": {"_target_": "nemo.collections.asrx.Evil"}},
     "a name made at run time": {"loss": {"_target_": "${oc.env:EVIL}"}},
