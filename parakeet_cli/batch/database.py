@@ -34,6 +34,9 @@ class Database:
                 _LOG.warning("%s cannot be used any more (%s): the rest is not remembered.", self._path, error)
                 with suppress(sqlite3.Error):
                     self._connection.close()
+                if not isinstance(error, sqlite3.OperationalError | sqlite3.IntegrityError):
+                    with suppress(OSError):
+                        self._path.replace(self._path.with_suffix(".damaged"))  # else the next run meets it again
                 self._connection = self._connect(":memory:")
                 with self._connection:
                     return work(self._connection)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parakeet_cli.errors import DiskFull, OutputUnwritable
 
-__all__ = ["check_writable", "remove_orphans", "write_atomically"]
+__all__ = ["check_writable", "remove_orphans", "translated", "write_atomically"]
 
 _PREFIX, _PROBE_PREFIX, _SUFFIX = ".parakeet-", ".parakeet.probe-", ".tmp"
 _TRIES = 30
@@ -96,9 +96,9 @@ def translated(error: OSError, path: Path) -> OutputUnwritable:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):  # some network file systems refuse to sync a folder
+    with suppress(OSError):  # some network file systems refuse to sync a folder, and some folders may not be read
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)

@@ -10,7 +10,7 @@ from parakeet_cli.errors import InputError, OutputExists, VanishedMedia
 from parakeet_cli.settings import DecodingSettings, OnCollision
 from parakeet_cli.transcription.events import Recording
 
-__all__ = ["Destination", "Plan", "Task", "make_plan", "not_ours"]
+__all__ = ["Destination", "Plan", "Task", "changed", "make_plan", "not_ours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def make_plan(
             plan.failed.append((recording, error))
         else:
             if due:
-                found = {path: _changed(path) for path in due.values()}
+                found = {path: changed(path) for path in due.values()}
                 plan.tasks.append(Task(recording, due, key, destination.overwrite, found))
             else:
                 plan.done.append((recording, journal.findings(outputs.values(), key)))
@@ -121,7 +121,8 @@ def not_ours(path: Path) -> OutputExists:
     )
 
 
-def _changed(path: Path) -> int | None:
+def changed(path: Path) -> int | None:
+    """When, in ns; None where nothing is."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

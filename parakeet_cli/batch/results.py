@@ -1,14 +1,21 @@
 """A finished transcript becomes files on disk, remembered in the journal."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from parakeet_cli.batch.files import write_atomically
 from parakeet_cli.batch.journal import Findings, Journal, State
-from parakeet_cli.batch.plan import Task, not_ours
+from parakeet_cli.batch.plan import Task, changed, not_ours
 from parakeet_cli.output.writers import Writer
 from parakeet_cli.transcript import Transcript
 
 __all__ = ["write_results"]
+
+
+def _is_as_planned(path: Path, task: Task) -> bool:
+    """What the plan has found to be ours stands there still, whether or not the journal can tell by now."""
+    found = task.found.get(path)
+    return found is not None and found == changed(path)
 
 
 def write_results(
@@ -21,7 +28,7 @@ def write_results(
     ``DiskFull``; outputs written before that stay and are remembered.
     """
     for path in task.outputs.values():
-        if not task.overwrite and journal.state(path, task.key) is State.FOREIGN:
+        if not task.overwrite and not _is_as_planned(path, task) and journal.state(path, task.key) is State.FOREIGN:
             raise not_ours(path)
     contents = {
         path: writers[name].write(transcript, rtfx).encode("utf-8")

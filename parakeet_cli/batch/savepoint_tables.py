@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS tokens (
 
 
 def load_savepoint(database: sqlite3.Connection, job: str) -> Savepoint | None:
-    """The last one, whole."""
+    """The last one, whole; None where tokens of it are missing, as they were in a database that is gone."""
     row = database.execute(
         "SELECT position, settled_until, gaps, heard_seconds, spent_seconds, recognition_seconds, state"
         " FROM savepoints WHERE job = ?",
@@ -47,13 +47,15 @@ def load_savepoint(database: sqlite3.Connection, job: str) -> Savepoint | None:
         return None
     position, settled_until, gaps, heard, spent, recognition, state = row
     tokens = database.execute(
-        'SELECT text, start, "end", logprob FROM tokens WHERE job = ? ORDER BY place', (job,)
+        'SELECT place, text, start, "end", logprob FROM tokens WHERE job = ? ORDER BY place', (job,)
     ).fetchall()
+    if any(place != number for number, (place, *_) in enumerate(tokens)):
+        return None
     return Savepoint(
         position,
         settled_until,
         0,
-        tuple(map(_token, tokens)),
+        tuple(_token(*token) for _, *token in tokens),
         tuple(Gap(**gap) for gap in json.loads(gaps)),
         heard,
         spent,
@@ -62,8 +64,7 @@ def load_savepoint(database: sqlite3.Connection, job: str) -> Savepoint | None:
     )
 
 
-def _token(row: tuple[str, float, float, float | None]) -> Token:
-    text, start, end, logprob = row
+def _token(text: str, start: float, end: float, logprob: float | None) -> Token:
     return Token(text, start, end, math.nan if logprob is None else logprob)
 
 

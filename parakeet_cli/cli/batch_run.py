@@ -105,7 +105,9 @@ def run(inputs: Sequence[str], workplace: Workplace, manners: Manners) -> int:
             _check_outputs(plan, destination)
             if not manners.shared:
                 _claim_all(plan, claims)
-            review = ReviewList(manners.review, manners.least_confidence) if manners.review else None
+            review = None
+            if manners.review:
+                review = ReviewList(manners.review, manners.least_confidence, workplace.decoding.start)
             if review and plan.done:
                 reporter.warning(f"--review lists what is transcribed now, not the {len(plan.done)} done already.")
             session = Session(
@@ -128,6 +130,8 @@ def run(inputs: Sequence[str], workplace: Workplace, manners: Manners) -> int:
             )
             for item in left_out:
                 session.leave_out(item.path, item.reason)
+            for number in [recording.number for recording, _ in (*plan.failed, *plan.done)]:
+                totals.left_out(number)
             for recording, error in plan.failed:
                 session.leave_out(names[recording.number], error)
             for recording, findings in plan.done:

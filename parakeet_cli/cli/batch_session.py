@@ -1,10 +1,10 @@
 """One batch under way: events of the Transcriber become files, messages and an exit code."""
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from parakeet_cli.batch.claims import Claims
 from parakeet_cli.batch.journal import Findings, Journal
@@ -12,7 +12,7 @@ from parakeet_cli.batch.plan import Plan, Task
 from parakeet_cli.batch.results import write_results
 from parakeet_cli.batch.review import ReviewList
 from parakeet_cli.cli.progress import Summary, Totals, gaps_phrase
-from parakeet_cli.cli.reporters import Reporter, finished_facts
+from parakeet_cli.cli.reporters import Reporter, finished_facts, print_result
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.cli.workplace import Work
 from parakeet_cli.errors import InputError, NoAudioStream, OutputExists
@@ -60,7 +60,8 @@ class Session:
     summary: Summary = field(default_factory=Summary)
     _tasks: dict[int, Task] = field(default_factory=dict)
     _taken_elsewhere: list[int] = field(default_factory=list)
-    _unprinted: dict[int, str] = field(default_factory=dict)
+    _unprinted: dict[int, str | None] = field(default_factory=dict)
+    _work: Work | None = None
 
     def run(self, work: Work | None) -> int:
         """Transcribe every task; returns the exit code. An ``EngineError`` is raised after what is done is kept.
@@ -68,10 +69,14 @@ class Session:
         ``work`` is used from a thread of its own; it is None where there are no tasks.
         """
         self._tasks = {task.recording.number: task for task in self.plan.tasks}
+        self._work = work
         signal_code = None
         try:
-            if work and not self._gives_up():
-                signal_code = self._transcribe(work)
+            try:
+                if work and not self._gives_up():
+                    signal_code = self._transcribe(work)
+            finally:
+                self._print(sorted(self._unprinted))  # what is done is told, although what was before it is not
         except _StdoutClosed:
             signal_code = EXIT_BROKEN_PIPE
         finally:
@@ -152,7 +157,7 @@ class Session:
                 self.totals.heard[number] = seconds
                 self.reporter.progress(number, seconds)
             case Finished():
-                if self._keep(event, name):
+                if self._keep(event, name) and not self.conduct.stdout_format:
                     work.forget(number)
             case Failed(error=error):
                 self._fail(number, name, error)
@@ -165,7 +170,7 @@ class Session:
         else:
             self.summary.failed += 1
             self.reporter.failed(number, name, error.code, str(error))
-        self._print_in_order(number, "")
+        self._print_in_order(number, None)
 
     def _keep(self, event: Finished, name: str) -> bool:
         """Whether its results are where they should be."""
@@ -196,20 +201,23 @@ class Session:
         self.reporter.finished(event.recording, name, facts)
         return True
 
-    def _print_in_order(self, number: int, text: str) -> None:
+    def _print_in_order(self, number: int, text: str | None) -> None:
         """Results on stdout keep the order of the inputs, whichever is ready first."""
         if not self.conduct.stdout_format:
             return
         self._unprinted[number] = text
-        for waiting in sorted(self._tasks):
-            if waiting not in self._unprinted:
-                break
+        self._print(list(takewhile(self._unprinted.__contains__, sorted(self._tasks))))
+
+    def _print(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            text = self._unprinted[number]
             try:
-                sys.stdout.buffer.write(self._unprinted[waiting].encode())
-                sys.stdout.buffer.flush()
+                print_result(text or "")
             except BrokenPipeError as error:
                 raise _StdoutClosed from error
-            del self._tasks[waiting], self._unprinted[waiting]
+            del self._tasks[number], self._unprinted[number]
+            if text is not None and self._work:
+                self._work.forget(number)
 
     def _is_skip(self, error: InputError) -> bool:
         return isinstance(error, NoAudioStream) and not self.conduct.require_audio

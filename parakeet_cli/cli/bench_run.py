@@ -1,6 +1,5 @@
 """What ``parakeet bench`` does: find model and media, measure in a thread of its own, and show."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import typer
 from parakeet_cli.batch.files import check_writable, write_atomically
 from parakeet_cli.cli.bench_table import picture, table_text
 from parakeet_cli.cli.progress import Totals
-from parakeet_cli.cli.reporters import PlainReporter, tell
+from parakeet_cli.cli.reporters import PlainReporter, print_result, tell
 from parakeet_cli.cli.reporting import DownloadWatcher, forwarded_warnings
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.display import display
@@ -110,8 +109,7 @@ def _show(report: Report, request: Request) -> int:
     if request.picture:
         write_atomically(request.picture.expanduser().absolute(), picture(report).encode())
     try:
-        sys.stdout.buffer.write((to_json(report) if request.as_json else table_text(report)).encode())
-        sys.stdout.buffer.flush()
+        print_result(to_json(report) if request.as_json else table_text(report))
     except BrokenPipeError:
         return EXIT_BROKEN_PIPE
     return 0

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from parakeet_cli.cli.eval_pass import Pass
 from parakeet_cli.cli.eval_sides import Side
 from parakeet_cli.cli.eval_table import table_text
 from parakeet_cli.cli.progress import Totals
-from parakeet_cli.cli.reporters import PlainReporter, tell
+from parakeet_cli.cli.reporters import PlainReporter, print_result, tell
 from parakeet_cli.cli.reporting import DownloadWatcher, forwarded_warnings, make_reporter
 from parakeet_cli.display import display
 from parakeet_cli.errors import InputError, InvalidReference
@@ -225,9 +224,7 @@ def _check_report(name: str | None) -> None:
 def _write(report: Report, request: Request) -> None:
     if request.json and request.json != "-":
         write_atomically(Path(request.json).expanduser().absolute(), to_json(report).encode())
-    text = to_json(report) if request.json == "-" else table_text(report, per_file=request.per_file)
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
+    print_result(to_json(report) if request.json == "-" else table_text(report, per_file=request.per_file))
 
 
 def _tell_missing(missing: Missing, quiet: bool) -> None:

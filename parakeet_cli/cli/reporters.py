@@ -8,15 +8,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
+from parakeet_cli.batch.files import translated
 from parakeet_cli.cli.progress import Summary, Totals, bytes_line, clock, gaps_phrase, position, progress_line
 from parakeet_cli.display import display
-from parakeet_cli.errors import EngineError
+from parakeet_cli.errors import EngineError, OutputUnwritable
 from parakeet_cli.transcript import Partial
 from parakeet_cli.transcription.events import Finished
 
-__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line", "finished_facts", "tell"]
+__all__ = ["EventLog", "PlainReporter", "Reporter", "download_line", "finished_facts", "print_result", "tell"]
 
 _GAPS_SHOWN = 3
 
@@ -212,6 +214,22 @@ def tell(line: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{line}\n")  # print would write the line's end by itself
         sys.stderr.flush()
+
+
+def print_result(text: str) -> None:
+    """What was asked for, on stdout.
+
+    Raises ``BrokenPipeError`` once its reader has left, else ``DiskFull`` or ``OutputUnwritable``.
+    """
+    if sys.stdout is None:
+        raise OutputUnwritable("Standard output is closed; leave it open, or write to files.")
+    try:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise translated(error, Path("standard output")) from error
 
 
 def finished_facts(event: Finished) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import subprocess
@@ -39,6 +40,20 @@ def test_a_full_device_is_told_from_other_troubles(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable):
         check_writable(Path("/proc/parakeet"))
     assert issubclass(DiskFull, OutputUnwritable)
+
+
+def test_a_folder_that_may_be_written_and_not_read_takes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read all folders, so one that it may not is made up."""
+    open_any = os.open
+
+    def open_no_folder(path: Path, flags: int, *more: int) -> int:
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_any(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", open_no_folder)
+    write_atomically(tmp_path / "a.srt", b"text")
+    assert (tmp_path / "a.srt").read_bytes() == b"text"
 
 
 def test_only_temporary_files_that_nobody_writes_are_orphans(tmp_path: Path) -> None:

@@ -43,3 +43,19 @@ def test_findings_are_in_order_of_time_and_safe_for_a_spreadsheet() -> None:
     assert rows[0][6] == "w0 w1 […] w2 =cmd w4 w5 w6"
     assert rows[1][5:] == ["'=cmd", "w0 w1 w2 [=cmd] w4 w5 w6 w7 w8"]
     assert rows[2][1] == "00:00:11.000"
+
+
+def test_damage_is_told_in_the_time_of_the_media() -> None:
+    transcript = Transcript((), 300.0, None, "tdt", partial=Partial(300.0, 900.0, 1))
+    (line,) = review_lines("a.mp3", transcript, 0.7, start=600.0)
+    assert line.split("\t")[1:3] == ["00:15:00.000", "00:25:00.000"]
+    (line,) = review_lines("a.mp3", Transcript((), 9.0, None, "tdt", partial=Partial(9.0, None, 1)), 0.7)
+    assert line.split("\t")[1:3] == ["00:00:09.000", "00:00:09.000"]
+
+
+@pytest.mark.parametrize("names", [("talk 1.mp3", "talk  1.mp3"), ("a\udcff.mp3", "a\udcfe.mp3")])
+def test_names_that_look_alike_are_two(tmp_path: Path, names: tuple[str, str]) -> None:
+    review = ReviewList(tmp_path / "again.tsv", 0.7)
+    for name in (*names, names[0]):
+        review.add(name, transcript_of("word"))
+    assert len((tmp_path / "again.tsv").read_text().splitlines()) == 1 + 2

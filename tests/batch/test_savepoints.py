@@ -98,3 +98,15 @@ def test_a_damaged_file_is_set_aside_and_the_run_goes_on(path: Path, caplog: pyt
     store.save(0, FIRST)
     assert store.load(0) == FIRST
     assert "set aside" in caplog.text
+
+
+def test_a_savepoint_whose_earlier_tokens_went_with_a_database_is_none(path: Path) -> None:
+    """Else the recording would go on without them, and nobody would know."""
+    store = SavepointStore(path, {0: task("/out/talk.srt")})
+    store.save(0, FIRST)
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE tokens")  # as a disk that fails
+    store.save(0, replace(FIRST, position=960_000, kept=20, tokens=TOKENS[20:]))  # goes on in memory
+    assert store.load(0) is None
+    store.save(0, FIRST)
+    assert store.load(0) == FIRST

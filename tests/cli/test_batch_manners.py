@@ -550,6 +550,30 @@ def test_a_journal_that_cannot_grow_is_said_once_and_the_batch_goes_on(parakeet:
     assert len(list((parakeet.folder / "out").iterdir())) == 4
 
 
+def test_outputs_of_ours_are_replaced_although_the_journal_failed_meanwhile(parakeet: Command, tmp_path: Path) -> None:
+    folder_of(parakeet, 4)
+    assert parakeet("transcribe", ".", "-o", "out").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in (parakeet.folder / "out").iterdir()}
+    size = (tmp_path / "state/journal.sqlite3").stat().st_size
+
+    def no_larger_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
+
+    done = subprocess.run(
+        parakeet.line("transcribe", ".", "-o", "out", "--chunk-seconds", "12"),
+        cwd=parakeet.folder,
+        env=parakeet.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=no_larger_files,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("journal.sqlite3 cannot be used any more") == 1
+    assert all(path.stat().st_mtime_ns > old for path, old in before.items())
+
+
 def test_runs_that_share_a_batch_do_all_of_it_again_when_asked_to_overwrite(parakeet: Command) -> None:
     folder_of(parakeet, 3)
     assert parakeet("transcribe", ".", "-o", "out").returncode == 0

@@ -95,6 +95,41 @@ def test_results_on_stdout_keep_the_order_of_the_inputs(parakeet: Command) -> No
     ]
 
 
+def test_a_full_disk_behind_stdout_is_one_sentence(parakeet: Command) -> None:
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            parakeet.line("transcribe", "talk.wav", "-o", "-", "-f", "txt"),
+            cwd=parakeet.folder,
+            env=parakeet.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 7
+    assert done.stderr.splitlines()[-1].startswith("parakeet: No space is left")
+
+
+def test_an_address_that_is_none_stops_nothing(parakeet: Command) -> None:
+    write_wav(parakeet.folder / "talk.wav", beeps(["one"]))
+    (parakeet.folder / "list.txt").write_bytes("http://127.0.0.1/café.mp3\n".encode("latin-1"))
+    done = parakeet("transcribe", "http://[x/a.mp3", "@list.txt", "talk.wav", "-f", "txt")
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.count("cannot be read; check it") == 2
+    assert (parakeet.folder / "talk.txt").read_text() == "one\n"
+
+
+def test_a_pattern_may_lead_through_a_link(parakeet: Command, tmp_path: Path) -> None:
+    (parakeet.folder / "clips").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    write_wav(tmp_path / "elsewhere" / "a.wav", beeps(["one"]))
+    (parakeet.folder / "clips" / "x").symlink_to(tmp_path / "elsewhere")
+    done = parakeet("transcribe", "clips/*/a.wav", "-o", "out", "-f", "txt")
+    assert done.returncode == 0, done.stderr
+    assert (parakeet.folder / "out" / "a.txt").read_text() == "one\n"
+
+
 def test_lists_globs_and_urls_are_inputs(parakeet: Command, tmp_path: Path) -> None:
     (parakeet.folder / "clips").mkdir()
     for name, word in (("listed.wav", "one"), ("clips/a.wav", "two"), ("clips/b.wav", "three"), ("ep1.wav", "four")):

@@ -201,6 +201,24 @@ def test_ctrl_c_leaves_no_job_at_the_server(parakeet: Command, start_server: Cal
     assert list(parakeet.folder.glob("*.srt")) == []
 
 
+def test_what_is_done_when_a_run_is_stopped_is_on_stdout(
+    parakeet: Command, start_server: Callable[..., RunningServer]
+) -> None:
+    """Although the recording that comes first is not done; the server forgets what it was asked for."""
+    server = start_server("--concurrency", "2", "--chunk-seconds", "5", BEEP_SECONDS="0.5")
+    write_wav(parakeet.folder / "long.wav", beeps(["one", "two", "three", "four"] * 200))
+    write_wav(parakeet.folder / "short.wav", beeps(["five"]))
+    options = ("-o", "-", "-f", "txt", "--log-format", "json", "--server", server.url)
+    run = parakeet.start("transcribe", "long.wav", "short.wav", *options)
+    assert run.stderr is not None
+    lines = iter(run.stderr.readline, "")
+    assert any('"event": "finished"' in line for line in lines)
+    run.send_signal(signal.SIGINT)
+    out, _ = run.communicate(timeout=30)
+    assert (run.returncode, out) == (130, "five\n")
+    assert jobs_of(server) == 0
+
+
 @pytest.mark.parametrize("state", ["kept", "lost"])
 def test_a_server_that_is_killed_and_started_again_does_the_rest(parakeet: Command, tmp_path: Path, state: str) -> None:
     for name in "abc":
