@@ -51,6 +51,7 @@ class RemoteWorkplace:
         transcriber = RemoteTranscriber(
             self._jobs,
             self.model or self._found.model,
+            self._found.fingerprint,
             self.settings,
             lambda number, done, total: reporter.fetching(number, names[number], done, total),
             lambda number, done, total: reporter.sending(number, names[number], done, total),

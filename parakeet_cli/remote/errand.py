@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from parakeet_cli.errors import RecognitionFailed
+from parakeet_cli.errors import RecognitionFailed, ServerRefused
 from parakeet_cli.remote.client import Lost
 from parakeet_cli.remote.jobs import Jobs, JobState
 from parakeet_cli.remote.patience import Patience, pause
@@ -30,17 +30,21 @@ class _JobLost(Exception):
 
 
 class Errand:
-    """``on_job`` is told the id of each job that is made, ``tell`` what happens to the recording."""
+    """``fingerprint`` is that of model and settings which the server had, ``on_job`` is told the id of each job that is
+    made, ``tell`` what happens to the recording.
+    """
 
     def __init__(
         self,
         jobs: Jobs,
+        fingerprint: str,
         patience: Patience,
         interruption: Interruption,
         on_job: Callable[[str], None],
         tell: Callable[[Event], None],
     ) -> None:
         self._jobs = jobs
+        self._fingerprint = fingerprint
         self._patience = patience
         self._interruption = interruption
         self._on_job = on_job
@@ -57,10 +61,20 @@ class Errand:
                 self._on_job(job.id)
                 self._hear(number, job)
                 self._persist(partial(self._follow, number, job))
-                return self._persist(partial(self._jobs.result, job.id, self._interruption))
+                transcript = self._persist(partial(self._jobs.result, job.id, self._interruption))
+                self._check_fingerprint()
+                return transcript
             except _JobLost:
                 continue
         raise RecognitionFailed(f"{self._jobs.server} lost this recording {_TRIES} times; its log may say why.")
+
+    def _check_fingerprint(self) -> None:
+        """Else a file would count as made with what the server had before it was started anew."""
+        if self._persist(partial(self._jobs.served, None)).fingerprint != self._fingerprint:
+            raise ServerRefused(
+                f"{self._jobs.server} has another model or other settings since it was started anew; run the same "
+                "command again, which leaves out what is done."
+            )
 
     def _follow(self, number: int, job: JobState) -> None:
         """Until the job is completed."""

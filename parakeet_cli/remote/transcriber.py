@@ -41,11 +41,18 @@ class RemoteTranscriber:
     """Several recordings are at the server at one time, each in a thread of its own."""
 
     def __init__(
-        self, jobs: Jobs, model: str, settings: RemoteSettings, on_download: OnBytes, on_upload: OnBytes
+        self,
+        jobs: Jobs,
+        model: str,
+        fingerprint: str,
+        settings: RemoteSettings,
+        on_download: OnBytes,
+        on_upload: OnBytes,
     ) -> None:
         """``on_download`` is told of URLs that are fetched, ``on_upload`` of what is sent, both from other threads."""
         self._jobs = jobs
         self._model = model
+        self._fingerprint = fingerprint
         self._settings = settings
         self._on_download = on_download
         self._on_upload = on_upload
@@ -119,7 +126,9 @@ class RemoteTranscriber:
 
     def _do(self, recording: Recording, interruption: Interruption) -> None:
         number, tell = recording.number, self._told.put
-        errand = Errand(self._jobs, self._patience, interruption, partial(self._remember, number), tell)
+        errand = Errand(
+            self._jobs, self._fingerprint, self._patience, interruption, partial(self._remember, number), tell
+        )
         try:
             with open_media(recording.media, partial(self._on_download, number), interruption) as file:
                 on_upload = partial(self._on_upload, number)

@@ -32,12 +32,16 @@ from tests.server.transcripts import TALK
 QUICK = RemoteSettings(at_once=1, patience_seconds=0.5, longest_pause=0.1, silent_seconds=5.0)
 
 
+def served(fingerprint: str) -> tuple[int, object]:
+    return 200, {"data": [{"id": "demo", "fingerprint": fingerprint}]}
+
+
 class Answers:
     """A server whose answers to each request are told one after the other; the last one stays."""
 
     def __init__(self, **answers: list[tuple[int, object] | None]) -> None:
         """By ``METHOD_last``, the last part of the path; None cuts the connection once the request is there."""
-        self.answers = answers
+        self.answers: dict[str, list[tuple[int, object] | None]] = {"GET_models": [served("abc")], **answers}
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
 
     def take(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, object] | None:
@@ -103,7 +107,7 @@ def transcribed(tmp_path: Path) -> Callable[[Answers], list[Event]]:
         path.write_bytes(b"sound" * 1000)
         with answering(answers) as url:
             jobs = Jobs(Client(read_address(url), "a-key", QUICK), QUICK)
-            transcriber = RemoteTranscriber(jobs, "demo", QUICK, lambda *_: None, lambda *_: None)
+            transcriber = RemoteTranscriber(jobs, "demo", "abc", QUICK, lambda *_: None, lambda *_: None)
             with closing(transcriber):
                 events = list(transcriber.transcribe([Recording(0, FileMedia(path))]))
                 transcriber.forget(0)
@@ -126,6 +130,20 @@ def test_what_is_sent_again_is_the_same_under_the_same_key(transcribed: Callable
     assert len({(headers["Idempotency-Key"], body) for _, headers, body in posts}) == 1
     assert all(headers["Authorization"] == "Bearer a-key" for _, headers, _ in answers.asked)
     assert answers.asked[-1][0] == "DELETE /v1/jobs/job_1"
+
+
+def test_a_server_that_has_another_model_meanwhile_ends_the_run(
+    transcribed: Callable[[Answers], list[Event]],
+) -> None:
+    """Else the journal would say that the file was made with what the server had before."""
+    answers = Answers(
+        POST_jobs=[(202, job("completed"))],
+        GET_result=[(200, write_exact(TALK).encode())],
+        GET_models=[None, served("def")],
+        DELETE_job_1=[(200, {})],
+    )
+    with pytest.raises(ServerRefused, match="another model or other settings"):
+        transcribed(answers)
 
 
 def test_a_job_that_the_server_lost_is_made_anew_under_another_key(
