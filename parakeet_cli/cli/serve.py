@@ -82,7 +82,10 @@ def serve(
     if install_service:
         from parakeet_cli.cli import serve_service
 
-        serve_service.install_service(sys.argv[sys.argv.index("serve") + 1 :])
+        model = Path(recognition.model)
+        files = [model] if model.suffix == ".nemo" or any(model.glob("*.nemo")) else []
+        files += [api_keys_file] if api_keys_file else []
+        serve_service.install_service(sys.argv[sys.argv.index("serve") + 1 :], files)
         raise typer.Exit
     limit = None if math.isinf(uploads.max_seconds) else uploads.max_seconds
     transcription = recognition.settings(DecodingSettings(max_duration=limit), verbose=verbose)
@@ -114,7 +117,10 @@ def _keys_in(path: Path | None) -> list[str]:
 
 def _origin(text: str) -> str:
     """An asterisk would open the API to every page that somebody on this machine or network looks at."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise typer.BadParameter(
             f"{text!r} is no origin; write it as in https://app.example.", param_hint="--cors-origin"

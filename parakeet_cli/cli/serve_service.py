@@ -1,7 +1,8 @@
 """``parakeet serve --install-service``: the systemd unit that runs the server as this command line would."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
@@ -16,9 +17,10 @@ __all__ = ["OPTION", "install_service"]
 OPTION = "--install-service"
 
 
-def install_service(arguments: Sequence[str], place: Path = SYSTEM_UNIT) -> None:
+def install_service(arguments: Sequence[str], files: Iterable[Path] = (), place: Path = SYSTEM_UNIT) -> None:
     """Write the unit to ``place`` if stdout is a terminal, else print it; the unit serves with these ``arguments``.
 
+    ``files`` are those that an argument names: the unit has them by their absolute paths, as it runs in another folder.
     Raises ``BadParameter`` for a key among them, which everybody could read in the unit, and ``OutputUnwritable``.
     """
     if any(word == "--api-key" or word.startswith("--api-key=") for word in arguments):
@@ -27,7 +29,10 @@ def install_service(arguments: Sequence[str], place: Path = SYSTEM_UNIT) -> None
             param_hint="--api-key",
         )
     # -P: else a file in the service's own folder could stand for one of our modules.
-    command = [sys.executable, "-P", "-m", "parakeet_cli", "serve", *(word for word in arguments if word != OPTION)]
+    kept = [word for word in arguments if word != OPTION]
+    for file in files:
+        kept = [_absolute(word, file) for word in kept]
+    command = [sys.executable, "-P", "-m", "parakeet_cli", "serve", *kept]
     try:
         unit = service_unit(command)
     except ValueError as error:
@@ -36,7 +41,13 @@ def install_service(arguments: Sequence[str], place: Path = SYSTEM_UNIT) -> None
         typer.echo(unit, nl=False)
     else:
         _write(unit, place)
-    _warn_of_closed_folders()
+    _warn_of_closed_folders(files)
+
+
+def _absolute(word: str, file: Path) -> str:
+    """``file``, ``--option=file`` or ``-ofile``, with the file's absolute path in its place."""
+    option = re.fullmatch(r"(|--[a-z-]+=|-[a-z])" + re.escape(str(file)), word)
+    return option[1] + str(file.absolute()) if option else word
 
 
 def _write(unit: str, place: Path) -> None:
@@ -53,12 +64,18 @@ def _write(unit: str, place: Path) -> None:
     )
 
 
-def _warn_of_closed_folders() -> None:
-    for needed in (Path(sys.executable), Path(sys.executable).resolve(), Path(parakeet_cli.__file__).parent):
-        if closed := closed_to_others(needed):
+def _warn_of_closed_folders(files: Iterable[Path]) -> None:
+    ours = Path(sys.executable), Path(sys.executable).resolve(), Path(parakeet_cli.__file__).parent
+    if closed := next(filter(None, map(closed_to_others, ours)), None):
+        typer.echo(
+            f"The service's own user may not enter {display(str(closed))}, where parakeet is installed: install it "
+            "into a folder that is open to all, such as /opt/parakeet.",
+            err=True,
+        )
+    for file in files:
+        if closed := closed_to_others(file.absolute().parent):
             typer.echo(
-                f"The service's own user may not enter {display(str(closed))}, where parakeet is installed: install it "
-                "into a folder that is open to all, such as /opt/parakeet.",
+                f"The service's own user may not enter {display(str(closed))}, where {display(file.name)} lies: move "
+                "it into a folder that is open to all, such as /etc/parakeet.",
                 err=True,
             )
-            return

@@ -119,8 +119,6 @@ class Admission:
         if trouble:
             raise trouble
         permit = Permit(_kind(head, area(endpoint)), route, self._largest(head))
-        if permit.kind is Kind.QUICK:
-            return permit
         if head.length is not None and head.length > permit.largest:
             raise self.too_large(permit)
         self.check_room(permit.kind)
@@ -167,14 +165,20 @@ class Admission:
     def _largest(self, head: Head) -> int:
         if head.method in _BODILESS:
             return _LARGEST_SMALL_BODY
+        if _path(head) == _SUBTITLES:  # what is laid out is read whole, whatever it calls itself
+            return self._uploads.form_bytes
         is_form = (head.header("Content-Type") or "").lower().startswith("multipart/form-data")
         return self._uploads.max_bytes + FORM_OVERHEAD if is_form else self._uploads.form_bytes
 
 
 def _kind(head: Head, room: str | None) -> Kind:
-    path = head.target.rstrip("/")
+    path = _path(head)
     if room in OPEN or room == "metrics":
         return Kind.QUICK
     if head.method == "POST" and path != _SUBTITLES:
         return Kind.JOB if path == _JOBS else Kind.RECORDING
     return Kind.FOLLOWER if path.startswith(_JOBS) and path.endswith("/events") else Kind.SHORT
+
+
+def _path(head: Head) -> str:
+    return head.target.rstrip("/")

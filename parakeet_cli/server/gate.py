@@ -28,6 +28,8 @@ __all__ = ["GateServer"]
 _NO_LIMIT = 1 << 62
 """Bytes; the parser has ours, and asks for the key first."""
 _QUICK_THREADS = 2
+_ANSWERED = (Kind.RECORDING, Kind.JOB, Kind.SHORT)
+"""What a server that stops waits for."""
 _TOO_SLOW = "The request came too slowly; send it again over a better connection."
 
 
@@ -80,9 +82,9 @@ class GateServer(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
         self.trigger.pull_trigger(lambda: wasyncore.dispatcher.close(self))
 
     def wait_for_answers(self, seconds: float) -> bool:
-        """Until all that waited for a recording have their answer; whether they have."""
+        """Until every request that has come whole has its answer, but for those who follow events; whether it has."""
         end = time.monotonic() + seconds
-        while self.admission.tickets.taken(Kind.RECORDING) or self._unsent():
+        while any(map(self.admission.tickets.taken, _ANSWERED)) or self._unsent():
             if time.monotonic() > end:
                 return False
             time.sleep(0.02)
@@ -126,6 +128,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = RefusalTask
     request: Any
     _lingers_since: float | None = None
+    _unread_since: float | None = None
+    """When an answer first waited to be sent, as far as it has not gone since."""
     _was_refused = False
     _latest: GateParser | None = None
     """Of the request that came last, whole or in part."""
@@ -210,7 +214,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
                 request.close()
 
     def _is_unread(self, seconds: float) -> bool:
-        return bool(self.total_outbufs_len) and time.time() - self.last_activity > seconds
+        """Whether nothing of an answer goes; what came before it, maybe long ago, is no sign of that."""
+        if not self.total_outbufs_len:
+            self._unread_since = None
+            return False
+        if self._unread_since is None:
+            self._unread_since = time.time()
+        return bool(time.time() - max(self._unread_since, self.last_activity) > seconds)
 
     def _refuse_slow(self) -> None:
         with self.requests_lock:

@@ -195,7 +195,7 @@ class JobRunner:
 
     def _check_room(self, size: int) -> None:
         is_full = bool(self._sizes) and sum(self._sizes.values()) + size > self._settings.job_bytes
-        if is_full or any(not _is_suspect(job) for job in self._backlog.values()):
+        if self._stopped or is_full or any(not _is_suspect(job) for job in self._backlog.values()):
             raise Overloaded("The server has no room for more jobs; try again later.", self._desk.retry_after())
 
     def _submit(self, job: Job, probed: Probed | None = None) -> None:

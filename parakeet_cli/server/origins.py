@@ -54,7 +54,7 @@ class Origins:
         if site is not None:
             is_ours = site in ("same-origin", "none")
         else:
-            is_ours = origin is None or urlsplit(origin).netloc.lower() == (header("Host") or "").lower()
+            is_ours = origin is None or _place(origin) == (header("Host") or "").lower()
         if not is_ours:
             raise ApiError(
                 403,
@@ -101,6 +101,14 @@ def _name(host: str) -> str | None:
     """The name or address of a ``Host`` header, without port, brackets and final dot; None if it is neither."""
     match = _HOST.fullmatch(host)
     return match[1].strip("[]").rstrip(".").lower() if match else None
+
+
+def _place(origin: str) -> str:
+    """Host and port of an ``Origin`` header, or what no ``Host`` header is like."""
+    try:
+        return urlsplit(origin).netloc.lower() or "?"
+    except ValueError:
+        return "?"
 
 
 def _is_address(name: str) -> bool:

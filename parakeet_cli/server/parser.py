@@ -69,6 +69,9 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
                 raise
             self.refuse(no_disk(NO_ROOM))
             return len(data)
+        except ValueError:  # it reads a length of any number of digits, and Python does not
+            self.refuse(_malformed("a length that is no number"))
+            return len(data)
         if self.headers_finished and not self.empty and not self.error:
             try:
                 self._check_body() if knew_headers else self._check_head()
@@ -76,6 +79,8 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
                     self._enter()
             except ApiError as error:
                 self.refuse(error)
+        if self.completed:
+            self.expect_continue = False  # waitress would tell a body to come of which nothing is left, and begin anew
         if self.error:
             self.refuse(self.error)
             return len(data)  # the rest is of a body that nobody reads; it must not be taken for another request
@@ -143,7 +148,7 @@ class GateParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no typ
 
     def _enter(self) -> None:
         """All of it is here: now it takes a place, if there still is one."""
-        assert self.permit is not None
+        assert self.permit is not None and not self._has_ticket
         self._admission.check_room(self.permit.kind)
         if not self._admission.tickets.take(self.permit.kind):
             raise self._admission.refusal()

@@ -14,6 +14,8 @@ __all__ = ["Places"]
 _SUSPECT = 2
 """Crashes after which a recording runs alone."""
 _CAUSE = 3
+_LONGEST_ALONE = 120.0
+"""Seconds of a recording that runs alone although another has been found to be the cause."""
 _HALF = 0.5
 
 
@@ -68,7 +70,15 @@ class Places:
             else:
                 work.begin_again()
                 self._again.append(work)
+        if given_up and len(lost) == 1:
+            self._trust_long_ones()
         return given_up
+
+    def _trust_long_ones(self) -> None:
+        """The cause is found: what else was suspected need not keep all others waiting, if that would take long."""
+        for work in self._again:
+            if _is_suspect(work) and (work.view.duration or math.inf) > _LONGEST_ALONE:
+                work.crashes = _SUSPECT - 1
 
     def _next(self) -> Work | None:
         if any(map(_is_suspect, self._running.values())):

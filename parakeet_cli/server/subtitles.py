@@ -32,6 +32,7 @@ def lay_out() -> Response:
             param="format",
             code="unsupported_value",
         )
+    request.max_content_length = services().settings.uploads.form_bytes  # all of it is held in memory
     try:
         transcript = read_json(request.get_data(cache=False).decode())
     except UnicodeDecodeError as error:

@@ -187,7 +187,9 @@ class _FormParser(FormDataParser):
 
         def make_file(**about: Any) -> SpoolFile:
             if len(files) == _MOST_FILES:
-                raise ApiError(400, f"A form may have {_MOST_FILES} files at most.", param="file")
+                raise ApiError(
+                    413, f"A form may have {_MOST_FILES} files at most; send one.", param="file", code="form_too_large"
+                )
             files.append(self.stream_factory(**about))  # type: ignore[arg-type]
             source.files = files
             return files[-1]

@@ -109,6 +109,7 @@ def test_the_originals_variables_are_understood(settings: Any) -> None:
     [
         ("--cors-origin", "*"),
         ("--cors-origin", "app.example"),
+        ("--cors-origin", "http://["),
         ("--cors-origin", "https://app.example/page"),
         ("--api-key", ""),
         ("--api-key", " key"),

@@ -28,6 +28,16 @@ def test_a_unit_is_printed_that_serves_with_the_same_options(parakeet: Command) 
     assert "[Install]" in done.stdout
 
 
+def test_files_are_named_so_that_the_service_finds_them(parakeet: Command) -> None:
+    (parakeet.folder / "keys.txt").write_text("a-key-that-is-long-enough-for-a-server\n")
+    (parakeet.folder / "mine.nemo").write_text("")
+    done = parakeet("serve", "--install-service", "--api-keys-file=keys.txt", "-m", "mine.nemo", "--port", "80")
+    assert done.returncode == 0, done.stderr
+    folder = parakeet.folder
+    words = [*PROGRAM, f"--api-keys-file={folder}/keys.txt", "-m", f"{folder}/mine.nemo", "--port", "80"]
+    assert exec_start(done.stdout) == " ".join(f'"{word}"' for word in words)
+
+
 def test_a_key_is_not_written_into_a_unit_that_everybody_may_read(parakeet: Command) -> None:
     for key in (["--api-key", "secret"], ["--api-key=secret"]):
         done = parakeet("serve", "--install-service", *key)
@@ -51,7 +61,7 @@ def test_in_a_terminal_the_unit_is_written(is_there: bool, tmp_path: Path) -> No
         place.parent.mkdir()
     code = (
         "import sys; from pathlib import Path; from parakeet_cli.cli.serve_service import install_service\n"
-        f"install_service(['--port', '80'], Path({str(place)!r}))"
+        f"install_service(['--port', '80'], place=Path({str(place)!r}))"
     )
     ours, theirs = pty.openpty()
     done = subprocess.run(

@@ -391,6 +391,22 @@ def test_among_others_the_recording_that_kills_engines_is_found_and_fails_alone(
         ends(work, State.FINISHED)
 
 
+def test_once_the_cause_is_found_a_long_recording_keeps_nobody_waiting(make: Make) -> None:
+    puppets = Puppeteer()
+    desk = make(puppets, replace(SETTINGS, concurrency=2))
+    long, poison = (desk.submit(FILE, duration=duration) for duration in (4 * 3600.0, 5.0))
+    for index in (0, 1):
+        puppets.given(long.number, poison.number, index=index).dies(EngineFailed("It died."))
+    puppets.given(poison.number, index=2).dies(EngineFailed("It died."))
+    assert isinstance(over(poison).error, EngineFailed)
+    fourth = puppets.given(long.number, index=3)
+    waiting = desk.submit(FILE, duration=1.0)
+    puppets.given(long.number, waiting.number, index=3).finishes(waiting.number)
+    ends(waiting, State.FINISHED)
+    fourth.finishes(long.number)
+    ends(long, State.FINISHED)
+
+
 def test_an_error_that_another_engine_would_meet_again_is_told_at_once(make: Make) -> None:
     puppets = Puppeteer()
     work = make(puppets).submit(FILE)

@@ -113,6 +113,22 @@ def test_a_body_that_is_too_large_is_refused_by_its_length(
     assert locked_server.resources()["spooled"] == 0
 
 
+def test_a_route_without_a_key_takes_no_large_body(locked_server: RunningServer) -> None:
+    """Nor does it keep room for one, which others would lack."""
+    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+    answer = locked_server.say(head + b"x" * 1000)
+    assert (answer.status, answer.error["code"]) == (413, None)
+    assert locked_server.resources()["spooled"] == 0
+
+
+def test_a_transcript_is_bounded_as_what_is_held_in_memory_whatever_it_calls_itself(
+    locked_server: RunningServer,
+) -> None:
+    head = f"POST /v1/subtitles HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n"
+    allowed = f"Authorization: Bearer {KEY}\r\nContent-Length: {(64 << 20) + 1}\r\n\r\n"
+    assert locked_server.say((head + allowed).encode()).status == 413
+
+
 def test_a_body_that_grows_too_large_is_refused_at_the_limit(locked_server: RunningServer) -> None:
     sent = 0
 
@@ -160,6 +176,7 @@ SMUGGLED = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
         (_post(LENGTH, "Host : localhost", host=""), 400),
         (_post(LENGTH, f"X-Large: {'x' * 300_000}"), 431),
         (_post(CHUNKED, body=b"zz\r\n\r\n"), 400),
+        (_post(f"Content-Length: {'1' * 5000}"), 400),
         (_post(CHUNKED, body=b"1;" + b"x" * 100_000), 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n" + b"x" * 200, 400),
         (b"GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
@@ -211,6 +228,7 @@ def test_our_own_names_are_taken(server: RunningServer, host: str) -> None:
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Origin": "http://localhost:1"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),
         ({"Origin": "http://localhost"}, 200),

@@ -68,6 +68,23 @@ def test_what_is_not_done_when_the_drain_ends_is_told_so_and_jobs_wait_for_the_n
     until(lambda: again.ask("GET", job.headers["location"]).json()["status"] == "completed", "the job is done")
 
 
+def test_a_job_that_has_come_whole_gets_an_answer_from_a_server_that_stops(
+    start_server: Start, tmp_path: Path, ffmpeg: str
+) -> None:
+    """It is looked at meanwhile, which takes a while for a large film."""
+    (tmp_path / "slow-ffmpeg").write_text(f'#!/bin/sh\nsleep 2\nexec {ffmpeg} "$@"\n')
+    (tmp_path / "slow-ffmpeg").chmod(0o755)
+    server = start_server(PARAKEET_FFMPEG=str(tmp_path / "slow-ffmpeg"), sound=None)
+    body, headers = _form(SPEECH)
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(server.ask, "POST", "/v1/jobs", body, headers)
+        time.sleep(1.0)
+        assert not answer.done()
+        assert server.stop() == 0
+        assert answer.result().status == 503
+        assert 1 <= int(answer.result().headers["retry-after"]) <= 60
+
+
 @pytest.mark.parametrize(("first", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_second_signal_ends_it_at_once(start_server: Start, first: int, code: int) -> None:
     server = start_server("--concurrency", "1", BEEP_SECONDS="20")

@@ -87,6 +87,39 @@ def test_who_does_not_read_the_answer_is_dropped_and_its_thread_free(front: Fron
         assert report.status == 499
 
 
+def test_an_answer_that_took_long_is_not_taken_for_one_that_nobody_reads(front: Front) -> None:
+    """Nothing has come or gone for longer than a client may leave an answer unread, when its headers are written."""
+
+    class Channel(front.server.channel_class):  # type: ignore[misc, name-defined]
+        def send(self, *arguments: Any, **named: Any) -> int:
+            time.sleep(1.2)  # the loop looks at all channels once a second
+            return int(super().send(*arguments, **named))
+
+    front.server.channel_class = Channel
+    with front.connect(b"POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n") as connection:
+        time.sleep(front.server.front.idle_seconds + 0.5)
+        front.gate.set()
+        received = b""
+        while not received.endswith(b"done"):
+            block = connection.recv(65_536)
+            assert block, received
+            received += block
+
+
+@pytest.mark.parametrize("target", ["GET /health", "POST /v1/wait"])
+def test_who_waits_to_be_told_to_send_no_body_is_answered_at_once(front: Front, target: str) -> None:
+    """And what comes after it on the same connection is a request like any other."""
+    front.gate.set()
+    head = f"{target} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n".encode()
+    with front.connect(head) as connection:
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(
+            b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 4000\r\n\r\n"
+        )
+        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+    assert front.answered[-1].received == 0
+
+
 def test_a_full_house_is_told_before_the_body(front: Front) -> None:
     waiting = [
         front.connect(b"POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n") for _ in range(2)

@@ -151,7 +151,7 @@ def test_fields_are_bounded_one_by_one_and_in_all(client: FlaskClient) -> None:
 def test_parts_and_files_are_bounded_in_number(client: FlaskClient) -> None:
     assert _post(client, *[_part(b'name="a"', b"")] * 900, FILE).status_code == 200
     assert _error(_post(client, *[_part(b'name="a"', b"")] * 1001, FILE))[0] == 413
-    assert _error(_post(client, *[FILE] * 9)) == (400, "file", None)
+    assert _error(_post(client, *[FILE] * 9)) == (413, "file", "form_too_large")
 
 
 def test_a_body_that_is_no_form_is_held_in_memory_and_so_bounded(client: FlaskClient) -> None:

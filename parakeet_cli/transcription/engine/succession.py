@@ -71,7 +71,11 @@ class Succession:
             if self._closing.is_set():
                 return
             self._gone.clear()
-            engine = self._engine = self._start_engine(tell)
+            try:
+                engine = self._engine = self._start_engine(tell)
+            except BaseException:
+                self._gone.set()  # nobody will tell of its end
+                raise
         had_room = False
         while not course.is_over:
             match what := told.get():

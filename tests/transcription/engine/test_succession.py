@@ -1,7 +1,10 @@
 """One engine after the other, with engines that die as a test wants it (row C21 of the fault table)."""
 
+import errno
 import threading
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -201,6 +204,16 @@ def test_an_engine_is_closed_when_all_is_done_and_when_nobody_reads_on() -> None
             pass
         events.close()  # type: ignore[attr-defined] # a generator
         assert engines.closed == 1
+
+
+def test_an_engine_that_cannot_be_made_is_not_waited_for() -> None:
+    def refuse(_: Tell) -> Engine:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    began = time.monotonic()
+    with closing(Succession(refuse, _Store({}))) as succession, pytest.raises(OSError, match="Too many"):
+        list(succession.transcribe(recordings(3)))
+    assert time.monotonic() - began < 5
 
 
 def test_closing_ends_whoever_waits_for_an_engine() -> None:
