@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.fakes import beeps, write_wav
 from tests.server.browsing import SECONDS, chromium, visiting
 from tests.server.conftest import KEY
-from tests.server.processes import RunningServer, running
+from tests.server.processes import RunningServer, running, until
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,26 @@ def test_a_cancel_while_transcribing_frees_the_engine(
         following = visit.drop("talk.wav", talk)
         expect(following).to_have_attribute("data-state", "done", timeout=5000)
         expect(visit.page.locator("#queue-count")).to_have_text("1 of 1 done")
+
+
+def test_a_cancel_while_the_server_looks_at_it_leaves_no_job(
+    browser: Browser, tmp_path: Path, talk: bytes, ffmpeg: str
+) -> None:
+    """The answer with the id of the job is still to come."""
+    slow = tmp_path / "slow-ffmpeg"
+    slow.write_text(f'#!/bin/sh\nsleep 1\nexec {ffmpeg} "$@"\n')
+    slow.chmod(0o755)
+    with (
+        running(tmp_path, PARAKEET_FFMPEG=str(slow), BEEP_SECONDS="60") as server,
+        visiting(browser, server.url) as visit,
+    ):
+        row = visit.drop("talk.wav", talk)
+        expect(row).to_have_attribute("data-state", "checking")
+        with visit.page.expect_request(lambda request: request.method == "DELETE") as deleted:
+            row.get_by_role("button", name="Cancel talk.wav").click()
+            expect(visit.page.locator(".row")).to_have_count(0)
+        path = "/" + deleted.value.url.partition("//")[2].partition("/")[2]
+        until(lambda: server.ask("GET", path).status == 404, "the job is gone")
 
 
 def test_a_name_that_is_markup_is_shown_and_does_nothing(

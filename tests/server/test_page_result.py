@@ -225,3 +225,45 @@ def test_axe_finds_nothing_in_a_result(
         assert visit.faults_of_access() == []
         visit.page.get_by_role("button", name="Edit the text at 0:00").click()
         assert visit.faults_of_access() == []
+
+
+def test_the_way_past_the_heading_leaves_the_transcript_open(
+    browser: Browser, doubtful_server: RunningServer, talk: bytes
+) -> None:
+    with reading(browser, doubtful_server, talk) as visit:
+        page = visit.page
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#main")).to_be_focused()
+        expect(page.locator(".word").first).to_be_visible()
+        page.go_back()
+        expect(page.locator(".row")).to_be_visible()
+
+
+def test_a_sentence_that_is_being_corrected_is_kept_by_a_reload(
+    browser: Browser, doubtful_server: RunningServer, talk: bytes
+) -> None:
+    with reading(browser, doubtful_server, talk) as visit:
+        page = visit.page
+        page.get_by_role("button", name="Edit the text at 0:00").click()
+        page.get_by_label("Text at 0:00").fill("one and a half")
+        page.reload()
+        expect(page.locator(".row")).to_contain_text("Done, edited")
+        visit.open(page.locator(".row"))
+        expect(page.locator(".segment").first).to_contain_text("one and a half")
+
+
+def test_a_transcript_that_is_shown_can_be_saved_after_the_server_forgot_it(
+    browser: Browser, doubtful_server: RunningServer, talk: bytes
+) -> None:
+    with reading(browser, doubtful_server, talk, refusals=(404,)) as visit:
+        page = visit.page
+        _, before = visit.download("as SRT")
+        page.route(
+            "**/v1/jobs/*/result*", lambda route: route.fulfill(status=404, json={"error": {"message": "Gone."}})
+        )
+        assert visit.download("as SRT")[1].rstrip() == before.rstrip()
+        page.get_by_role("button", name="Edit the text at 0:00").click()
+        page.get_by_label("Text at 0:00").fill("one and a half")
+        page.keyboard.press("Enter")
+        assert visit.download("as TXT")[1].startswith("one and a half")

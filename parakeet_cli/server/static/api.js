@@ -70,13 +70,17 @@ export function idempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The job, one for each `key`. `onShare` is told the share of the file that is sent; XMLHttpRequest, for fetch cannot tell it. */
+/**
+ * The job, one for each `key`. `onShare` is told the share of the file that is sent; XMLHttpRequest, for fetch cannot tell it.
+ * Once all of it is sent, there may be a job: `signal` no longer ends it then, and whoever gave it up gets the job all the same.
+ */
 export async function upload(file, key, onShare, signal) {
   for (;;) {
     const headers = keyHeaders();
     const answer = await send(file, { ...headers, "Idempotency-Key": key }, onShare, signal);
     if (answer.status === 200 || answer.status === 202) return answer.body;
     if (answer.status !== 401) throw new ApiError(answer.status, answer.body, answer.retryAfter);
+    signal.throwIfAborted();
     await newKey(headers, signal);
   }
 }
@@ -90,12 +94,16 @@ function send(file, headers, onShare, signal) {
     request.open("POST", "/v1/jobs");
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && onShare(event.loaded / event.total);
-    request.upload.onload = () => onShare(1);
+    const leave = () => request.abort();
+    signal.addEventListener("abort", leave);
+    request.upload.onload = () => {
+      signal.removeEventListener("abort", leave);
+      onShare(1);
+    };
     request.onload = () =>
       resolve({ status: request.status, body: parsed(request.responseText), retryAfter: request.getResponseHeader("Retry-After") });
     request.onerror = () => reject(new ConnectionLost());
     request.onabort = () => reject(signal.reason);
-    signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }

@@ -14,10 +14,13 @@ const FORMATS = {
 
 export const EXTENSIONS = Object.keys(FORMATS);
 
-/** Save the result of `entry`, as it was edited, in one of EXTENSIONS; resolves to the file's name. */
-export async function download(entry, extension) {
+/**
+ * Save the result of `entry`, as it was edited, in one of EXTENSIONS; resolves to the file's name. Of the transcript
+ * that is `shown` this works also once the server has forgotten it.
+ */
+export async function download(entry, extension, shown = null) {
   const name = `${entry.name.replace(/\.[^.]*$/, "") || entry.name}.${extension}`;
-  save(await content(entry, extension), FORMATS[extension][1], name);
+  save(await content(entry, extension, shown), FORMATS[extension][1], name);
   return name;
 }
 
@@ -31,11 +34,16 @@ export async function copy(text) {
   }
 }
 
-async function content(entry, extension) {
+async function content(entry, extension, shown) {
   const [format] = FORMATS[extension];
-  if (!entry.edited) return getResult(entry.id, format);
-  const source = JSON.parse(await getResult(entry.id, "parakeet_json"));
-  const edited = new Transcript(source, entry.edits);
+  if (!entry.edited) {
+    try {
+      return await getResult(entry.id, format);
+    } catch (error) {
+      if (!shown || error.status !== 404) throw error;
+    }
+  }
+  const edited = shown ?? new Transcript(JSON.parse(await getResult(entry.id, "parakeet_json")), entry.edits);
   return extension === "json" ? `${JSON.stringify(edited, null, 2)}\n` : layOut(JSON.stringify(edited), format);
 }
 

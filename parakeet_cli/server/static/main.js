@@ -70,9 +70,14 @@ startDrop((files) => {
   if (result.entry) history.back();
   queue.add(files);
 });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the browser's own way would be a step of its history, and close an open result
+  byId("main").focus();
+});
 byId("back").addEventListener("click", () => history.back());
 byId("all-download").addEventListener("click", downloadAll);
 addEventListener("popstate", close);
+addEventListener("pagehide", () => result.editor.finish()); // a sentence that is being corrected is kept as it is
 addEventListener("beforeunload", (event) => {
   if (queue.entries.some(({ id, rests }) => !id && !rests)) event.preventDefault(); // an upload would be lost
 });

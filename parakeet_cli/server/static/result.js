@@ -135,7 +135,7 @@ export class Result {
   async #download(extension) {
     this.editor.finish();
     try {
-      this.#tell(say("downloaded", { file: await download(this.entry, extension) }));
+      this.#tell(say("downloaded", { file: await download(this.entry, extension, this.transcript) }));
     } catch (error) {
       this.#tell(say("downloadFailed", { format: extension.toUpperCase(), reason: sentence(error) }));
     }
