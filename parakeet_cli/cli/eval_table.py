@@ -148,7 +148,8 @@ def _verdict(difference: Difference, rate: str) -> str:
         return "Without reference words there is nothing to compare."
     change = f"B − A: {_points(difference.rate)} points of {rate}"
     if difference.interval is None:
-        return f"{change}; {FEWEST_FILES} files are needed to tell it from chance, here are {difference.files}."
+        needed = f"{FEWEST_FILES} files with words are needed to tell it from chance"
+        return f"{change}; {needed}, here are {difference.with_words}."
     interval = difference.interval
     return (
         f"{change}, 95 % interval {_points(interval.low)} … {_points(interval.high)}; B has fewer errors in "

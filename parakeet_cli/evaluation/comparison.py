@@ -39,6 +39,8 @@ class Difference:
     """
 
     files: int
+    with_words: int
+    """Of them, those whose reference has words."""
     rate: float | None
     interval: Interval | None
 
@@ -50,10 +52,11 @@ def compare(first: Sequence[Errors], second: Sequence[Errors]) -> Difference:
     """
     words = np.array([errors.words for errors in first], np.int64)
     more = np.array([b.count - a.count for a, b in zip(first, second, strict=True)], np.int64)
-    if not words.sum():
-        return Difference(len(first), None, None)
-    enough = np.count_nonzero(words) >= FEWEST_FILES
-    return Difference(len(first), float(more.sum() / words.sum()), bootstrap(words, more) if enough else None)
+    with_words = int(np.count_nonzero(words))
+    if not with_words:
+        return Difference(len(first), 0, None, None)
+    interval = bootstrap(words, more) if with_words >= FEWEST_FILES else None
+    return Difference(len(first), with_words, float(more.sum() / words.sum()), interval)
 
 
 def bootstrap(words: NDArray[np.int64], more: NDArray[np.int64], samples: int = SAMPLES) -> Interval:

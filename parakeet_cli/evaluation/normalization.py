@@ -14,6 +14,10 @@ _WITHOUT_SPACES = frozenset({"ja", "zh", "th", "lo", "my", "km", "yue"})
 """ISO 639 codes of languages that are written without spaces between words."""
 
 
+_APOSTROPHES = str.maketrans("‘’", "''")
+"""Contractions are known by the straight one, and editors write the others."""
+
+
 class Normalizer(StrEnum):
     """The rules of Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, appendix C."""
 
@@ -63,7 +67,8 @@ def _rules(normalizer: Normalizer) -> Callable[[str], str]:
 
     match normalizer:
         case Normalizer.ENGLISH:
-            return EnglishTextNormalizer()  # type: ignore[no-any-return] # the package ships no types
+            english = EnglishTextNormalizer()
+            return lambda text: str(english(text.translate(_APOSTROPHES)))
         case Normalizer.BASIC:
             return BasicTextNormalizer()  # type: ignore[no-any-return]
         case Normalizer.CHARACTERS:

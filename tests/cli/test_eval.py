@@ -128,7 +128,7 @@ def test_two_sides_are_compared_file_by_file(parakeet: Command, folder: Path) ->
     for side in "AB":
         assert table[side][:5] == ["9", "33.33%", "1", "1", "1"]
     assert table["B − A"][:5] == ["+0.00", "0", "0", "0", "0"]
-    assert "20 files are needed to tell it from chance, here are 3." in done.stdout
+    assert "20 files with words are needed to tell it from chance, here are 3." in done.stdout
 
 
 def test_with_enough_files_the_difference_has_an_interval(parakeet: Command) -> None:
