@@ -23,16 +23,17 @@ _OPENERS = "\"'“‘„‚«‹([{¿¡「『【（〈《"
 _STOPS = frozenset("?!？！。｡؟۔।॥։።‽⁇⁈⁉\u037e")  # U+037E is the Greek question mark
 _CLAUSE_MARKS = frozenset(",;:–—،؛、，；：…·")
 _DOTS = frozenset(".．")
+_DASHES = "-–—"
 
 _NEVER_LAST = _listed(
     """
-    bzw ca cf dhr dr e.g evtl i.e inkl messrs mevr mlle mme mr mrs ms mx vs
+    bzw cf dhr dr e.g evtl i.e inkl messrs mevr mlle mme mr mrs ms mx vs
     """
 )
 """Something always follows these."""
 
-_NEVER_LAST_AS_NAMES = _listed("EE Mio Mrd Prof Tsd")
-"""The same; without their capitals they are other words, such as Italian "mio", or no abbreviations."""
+_NEVER_LAST_SO_WRITTEN = _listed("ca Ca Mio Mrd Prof Tsd")
+"""The same; otherwise they are other words, such as Italian "mio" and California's CA, or no abbreviations."""
 
 _SELDOM_LAST = _listed(
     """
@@ -101,7 +102,7 @@ def is_opening(mark: str) -> bool:
 
 def is_dash(mark: str) -> bool:
     """Of the kind that begins what somebody says, or stands between two clauses."""
-    return mark.strip() in ("-", "–", "—")
+    return len(mark.strip()) == 1 and mark.strip() in _DASHES
 
 
 def ends_sentence(word: str, following: str | None) -> bool:
@@ -111,7 +112,8 @@ def ends_sentence(word: str, following: str | None) -> bool:
         return False
     is_quoted = len(bare) < len(word)
     if bare[-1] in _STOPS or (bare[-1] == ";" and _GREEK.search(bare)):
-        return not (is_quoted and _starts_small(following))
+        goes_on = is_quoted or (following is not None and following[:1] in _DASHES)  # "Wait! – he said."
+        return not (goes_on and _starts_small(following))
     if bare.endswith(("…", "..")):
         return not _starts_small(following)
     if bare[-1] not in _DOTS:
@@ -184,7 +186,7 @@ def _is_ordinal(stem: str, following: str) -> bool:
 
 
 def _is_never_last(stem: str) -> bool:
-    return stem.casefold() in _NEVER_LAST or stem in _NEVER_LAST_AS_NAMES
+    return stem.casefold() in _NEVER_LAST or stem in _NEVER_LAST_SO_WRITTEN
 
 
 def _is_seldom_last(stem: str) -> bool:
@@ -192,8 +194,11 @@ def _is_seldom_last(stem: str) -> bool:
 
 
 def _is_half_of_two(stem: str, following: str) -> bool:
-    """As in "z. B.", "d. h." and "т. е.": two letters, each with its full stop."""
-    return len(stem) == 1 and stem.islower() and _LETTER_AND_STOP.match(following) is not None
+    """As in "z. B.", "d. h." and "т. е.": two letters, each with its full stop; and Spanish "EE. UU."."""
+    if stem == "EE":
+        return following.startswith("UU.")
+    is_half = len(stem) == 1 and stem.islower() and _LETTER_AND_STOP.match(following) is not None
+    return is_half and (stem.isascii() or following[0].islower())  # "написал не я. А. С. Пушкин": a word and a name
 
 
 def _is_initial(stem: str) -> bool:
@@ -206,7 +211,8 @@ def _starts_sentence(following: str) -> bool:
 
 
 def _starts_small(following: str | None) -> bool:
-    return following is not None and _first(following).islower()
+    """Not so "iPhone" and "d'Artagnan", which may begin a sentence."""
+    return following is not None and _first(following).islower() and following.islower()
 
 
 def _first(word: str) -> str:
@@ -216,4 +222,4 @@ def _first(word: str) -> str:
 
 def _stem(word: str) -> str:
     """The word without the opening marks before it and one closing mark after it."""
-    return word.lstrip(_OPENERS)[:-1]
+    return word.lstrip(_OPENERS + _DASHES + " ")[:-1]

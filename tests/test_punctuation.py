@@ -51,6 +51,7 @@ def unbreakable(text: str) -> list[str]:
         "auf 3,5 Mio. Euro und 2 Mrd. Dollar, ca. Ende Mai",
         "Der Vater bzw. Großvater wohnte Hauptstr. 5, siehe Abs. 3",
         "Er spielte beim 1. FC Köln in der 2. Bundesliga nach dem 2. Weltkrieg",
+        "– Dr. Müller kommt am – 3. Mai mit – Sra. López",
         "Smith et al. wrote it at 6 ft. above the ground, est. 1995",
     ],
 )
@@ -80,7 +81,8 @@ def test_this_is_one_sentence(text: str) -> None:
         "Je ne sais pas où il est. | Mais elle arrive. | C'est mon prof. | Il est gentil.",
         "Han satte sig. | Det var hon. | Vi ses sen. | Det blir i maj. | Sedan åt vi.",
         "Nie wiem co. | Potem. | Il libro è mio. | Poi ancora.",
-        "Это я. | Потом и т. д. | Всё.",
+        "Это я. | Потом и т. д. | Всё. | Написал не я. | А. С. Пушкин писал.",
+        "He lives in Fresno, CA. | He likes it. | That's all. | eBay bought it. | C'est ici. | d'Artagnan est venu.",
         "it works without capitals. | then it goes along. | really",
     ],
 )

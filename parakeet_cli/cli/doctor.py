@@ -15,7 +15,7 @@ from rich.text import Text
 
 from parakeet_cli import __version__
 from parakeet_cli.display import display
-from parakeet_cli.errors import FfmpegMissing, ModelError
+from parakeet_cli.errors import DecodeKilled, FfmpegMissing, ModelError
 from parakeet_cli.transcription.checkpoints import Places, identity, on_disk
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
 
@@ -63,8 +63,9 @@ def _python() -> Iterator[Finding]:
 def _ffmpeg() -> Iterator[Finding]:
     try:
         ffmpeg = find_ffmpeg()
-    except FfmpegMissing as error:
-        yield Finding("ffmpeg", "not found", str(error), fatal=True)
+    except (FfmpegMissing, DecodeKilled) as error:
+        found = "not found" if isinstance(error, FfmpegMissing) else "cannot be asked"
+        yield Finding("ffmpeg", found, str(error), fatal=True)
         return
     reads = "reads open files by itself (fd:)" if ffmpeg.has_fd else "reads open files by /proc"
     yield Finding("ffmpeg", f"{ffmpeg.version} at {ffmpeg.path}, {reads}")

@@ -29,7 +29,7 @@ _FRAME = 0.08
 _LONGEST_PART = 0.75
 """Of a divided sentence; a cut nearer to an end leaves a scrap."""
 
-_SPACE_BESIDE_MARK = re.compile(r"\s+(?=[,.;:?!…)\]}»”])|(?<=[«“„(\[{¿¡])\s+")
+_SPACE_BESIDE_MARK = re.compile(r"\s+(?=[,.;:?!…)\]}»”])|(?<=[«“„(\[{¿¡])\s+(?=\w)")
 
 _BREATH = 0.3
 """Seconds; a shorter silence between two words is articulation and no place to divide a sentence."""

@@ -72,6 +72,7 @@ def test_a_dash_between_spaces_stays_apart_from_the_letters() -> None:
 def test_a_mark_that_opens_and_stands_free_begins_the_next_word() -> None:
     assert texts_of(" arrive", ".", " «", " Bonjour", " »", ",", " dit") == ["arrive.", "«Bonjour»,", "dit"]
     assert texts_of(" left", " (", " yes", " )", ".") == ["left", "(yes)."]
+    assert texts_of(" „", "Hallo", "“", " –", " sagte", " er") == ["„Hallo“ –", "sagte", "er"]
 
 
 def test_a_dash_after_a_sentence_begins_what_the_next_one_says() -> None:
@@ -79,6 +80,8 @@ def test_a_dash_after_a_sentence_begins_what_the_next_one_says() -> None:
     assert texts_of(" -", " Yes", ".", " -", " No", ".") == ["- Yes.", "- No."]
     segments = to_segments(to_words(tokens_of(" Oui", ".", " —", " Non", ".")), SETTINGS)
     assert [segment.text for segment in segments] == ["Oui.", "— Non."]
+    said = to_segments(to_words(tokens_of(" Привет", "!", " –", " сказал", " он", ".")), SETTINGS)
+    assert [segment.text for segment in said] == ["Привет! – сказал он."]
 
 
 def test_japanese_has_words_and_sentences_without_spaces() -> None:

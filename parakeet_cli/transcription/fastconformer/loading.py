@@ -41,7 +41,7 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
     contents = converted.read(conversion) if conversion else None
     if contents is None:
         contents = _read(inspect(path, trust=settings.trust_model, allow_legacy=settings.allow_legacy), dtype, is_int8)
-        if conversion and conversion == converted.place(path, dtype, is_int8=is_int8):  # else another came in its place
+        if conversion and _is_still(conversion, path, dtype, is_int8):
             converted.write(conversion, *contents)
             contents = converted.read(conversion) or contents
     architecture, weights, pieces = contents
@@ -65,6 +65,14 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
         frame_samples=architecture.frame_samples,
         engine=EngineChoice.TORCH,
     )
+
+
+def _is_still(conversion: Path, checkpoint: Path, dtype: torch.dtype, is_int8: bool) -> bool:
+    """Whether no other file came in the place of the checkpoint while it was read."""
+    try:
+        return conversion == converted.place(checkpoint, dtype, is_int8=is_int8)
+    except (OSError, ModelCorrupt):
+        return False
 
 
 def _read(archive: NemoArchive, dtype: torch.dtype, is_int8: bool) -> _Contents:

@@ -39,6 +39,8 @@ class _AnotherFile(Exception):
 class _Progress:
     received: int = 0
     total: int | None = None
+    has_begun: bool = False
+    """Something came once."""
     validator: str | None = None
     """Tells whether a later answer continues the same file (RFC 9110, 13.1.5)."""
 
@@ -61,7 +63,7 @@ def fetch(url: str, file: BinaryIO, on_download: OnDownload | None = None) -> No
         try:
             _receive(opener, _request(url, progress), file, progress, on_download)
         except _AnotherFile:
-            progress = _Progress()
+            progress = _Progress(has_begun=True)
         except (
             HTTPError,
             URLError,
@@ -72,11 +74,13 @@ def fetch(url: str, file: BinaryIO, on_download: OnDownload | None = None) -> No
         ) as error:
             if isinstance(error, HTTPError):
                 error.close()
-            if attempt == _ATTEMPTS or not progress.received or isinstance(error, HTTPError):
+            if attempt == _ATTEMPTS or not progress.has_begun or isinstance(error, HTTPError):
                 raise DownloadFailed(f"{public_address(url)} {_explain(error)}; check the address.") from error
         else:
             if progress.complete:
                 return
+    if progress.total is None:
+        raise DownloadFailed(f"{public_address(url)} has another file at each try; try again later.")
     raise DownloadFailed(
         f"{public_address(url)} sent {progress.received} of {progress.total} bytes and broke off; try again later."
     )
@@ -136,6 +140,7 @@ def _receive(
         while block := _read(response):
             write_all(file, block)
             progress.received += len(block)
+            progress.has_begun = True
             if on_download:
                 on_download(progress.received, progress.total)
 

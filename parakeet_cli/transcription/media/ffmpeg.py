@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -133,7 +134,7 @@ def _ask(path: str) -> Ffmpeg:
         raise FfmpegMissing(f"{display(path)} cannot be run ({reason}); {_HINT}.") from error
     finally:
         folder.cleanup()
-    if answer.returncode < 0:
+    if answer.returncode == -signal.SIGKILL:
         raise DecodeKilled("ffmpeg was killed from outside as it was asked what it can do; try again.")
     version = re.search(rb"^ffmpeg version (\S+)", answer.stderr, re.MULTILINE)
     if version is None or answer.returncode != 0:

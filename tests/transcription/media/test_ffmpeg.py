@@ -76,6 +76,7 @@ def _not_found() -> str:
     [
         (None, "cannot be run"),
         ("exit 0", "does not answer as ffmpeg does"),
+        ("kill -ILL $$", "does not answer as ffmpeg does"),
         ('echo "ffmpeg version 3.4.8-0ubuntu0.2" >&2', "too old"),
     ],
 )

@@ -184,6 +184,17 @@ def test_another_file_that_comes_in_its_place_is_fetched_whole(
     assert log == [None, "bytes=60000-", None, "bytes=60000-"]
 
 
+def test_a_file_that_is_another_each_time_is_given_up_in_a_sentence(
+    serve: Serve, noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, log = serve(noise.read_bytes(), cut=60_000)
+    tags = iter(f'"{number}"' for number in range(9))
+    monkeypatch.setattr(_Server, "tag", property(lambda _: next(tags)))
+    with pytest.raises(DownloadFailed, match="another file at each try"), open_media(UrlMedia(f"{address}/x.wav")):
+        pass
+    assert log == [None, "bytes=60000-", None, "bytes=60000-"]
+
+
 def test_without_a_validator_nothing_is_joined(serve: Serve, noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address, log = serve(noise.read_bytes(), cut=60_000)
     monkeypatch.setattr(_Server, "tag", "")
