@@ -34,7 +34,7 @@ class Database:
                 _LOG.warning("%s cannot be used any more (%s): the rest is not remembered.", self._path, error)
                 with suppress(sqlite3.Error):
                     self._connection.close()
-                if not isinstance(error, sqlite3.OperationalError | sqlite3.IntegrityError):
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                     with suppress(OSError):
                         self._path.replace(self._path.with_suffix(".damaged"))  # else the next run meets it again
                 self._connection = self._connect(":memory:")
@@ -42,7 +42,8 @@ class Database:
                     return work(self._connection)
 
     def close(self) -> None:
-        self._connection.close()
+        with self._lock:
+            self._connection.close()
 
     def _open(self, path: Path) -> sqlite3.Connection:
         try:

@@ -46,8 +46,8 @@ def install_service(arguments: Sequence[str], files: Iterable[Path] = (), place:
 
 def _absolute(word: str, file: Path) -> str:
     """``file``, ``--option=file`` or ``-ofile``, with the file's absolute path in its place."""
-    option = re.fullmatch(r"(|--[a-z-]+=|-[a-z])" + re.escape(str(file)), word)
-    return option[1] + str(file.absolute()) if option else word
+    option, name = re.fullmatch(r"(--[a-z-]+=|-[a-z]|)(.*)", word, re.DOTALL).groups()  # type: ignore[union-attr]
+    return f"{option}{file.absolute()}" if name and Path(name) == file else word
 
 
 def _write(unit: str, place: Path) -> None:
@@ -73,7 +73,8 @@ def _warn_of_closed_folders(files: Iterable[Path]) -> None:
             err=True,
         )
     for file in files:
-        if closed := closed_to_others(file.absolute().parent):
+        folder = file.absolute().parent
+        if folder.exists() and (closed := closed_to_others(folder)):
             typer.echo(
                 f"The service's own user may not enter {display(str(closed))}, where {display(file.name)} lies: move "
                 "it into a folder that is open to all, such as /etc/parakeet.",

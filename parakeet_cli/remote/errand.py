@@ -70,7 +70,11 @@ class Errand:
 
     def _check_fingerprint(self) -> None:
         """Else a file would count as made with what the server had before it was started anew."""
-        if self._persist(partial(self._jobs.served, None)).fingerprint != self._fingerprint:
+        try:
+            served = self._jobs.served(None, self._interruption)
+        except (Lost, Refusal):
+            return  # a server that is gone has not changed
+        if served.fingerprint != self._fingerprint:
             raise ServerRefused(
                 f"{self._jobs.server} has another model or other settings since it was started anew; run the same "
                 "command again, which leaves out what is done."

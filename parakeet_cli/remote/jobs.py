@@ -53,13 +53,13 @@ class Jobs:
         self._client = client
         self._settings = settings
 
-    def served(self, model: str | None) -> Served:
+    def served(self, model: str | None, interruption: Interruption | None = None) -> Served:
         """What the server has under this name, or at all.
 
         Raises ``ModelNotFound`` where ``model`` is none of its names, and ``ServerRefused`` where it is another
         program, or an older version.
         """
-        names = self._json("GET", _MODELS, Interruption()).get("data")
+        names = self._json("GET", _MODELS, interruption or Interruption()).get("data")
         if not isinstance(names, list) or not names or not isinstance(names[0], dict):
             raise self._stranger()
         own = names[0].get("id")

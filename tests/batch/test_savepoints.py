@@ -110,3 +110,25 @@ def test_a_savepoint_whose_earlier_tokens_went_with_a_database_is_none(path: Pat
     assert store.load(0) is None
     store.save(0, FIRST)
     assert store.load(0) == FIRST
+
+
+def test_a_store_that_is_used_after_it_was_closed_is_not_damaged(path: Path) -> None:
+    """As by a batch that is still under way when the user has stopped the run."""
+    store = SavepointStore(path, {0: task("/out/talk.srt")})
+    store.save(0, FIRST)
+    store.close()
+    store.save(0, replace(FIRST, position=960_000))
+    assert SavepointStore(path, {0: task("/out/talk.srt")}).load(0) == FIRST
+    assert [each.name for each in path.parent.iterdir() if "damaged" in each.name] == []
+
+
+def test_a_file_that_is_torn_while_it_is_in_use_is_set_aside(path: Path) -> None:
+    """Or the next run would meet it again."""
+    store = SavepointStore(path, {0: task("/out/talk.srt")})
+    store.save(0, FIRST)
+    with path.open("r+b") as file:
+        file.write(b"torn" * 1024)
+    store.save(0, FIRST)
+    assert path.with_suffix(".damaged").exists()
+    SavepointStore(path, {0: task("/out/talk.srt")}).save(0, FIRST)
+    assert SavepointStore(path, {0: task("/out/talk.srt")}).load(0) == FIRST

@@ -36,6 +36,10 @@ def test_files_are_named_so_that_the_service_finds_them(parakeet: Command) -> No
     folder = parakeet.folder
     words = [*PROGRAM, f"--api-keys-file={folder}/keys.txt", "-m", f"{folder}/mine.nemo", "--port", "80"]
     assert exec_start(done.stdout) == " ".join(f'"{word}"' for word in words)
+    again = parakeet("serve", "--install-service", "--api-keys-file=./keys.txt", "-m./mine.nemo", "--port", "80")
+    assert exec_start(again.stdout) == " ".join(f'"{word}"' for word in [*words[:-4], f"-m{words[-3]}", *words[-2:]])
+    other = parakeet("serve", "--install-service", "--model", "/on/another/machine.nemo")
+    assert (other.returncode, "Traceback" in other.stderr) == (0, False)
 
 
 def test_a_key_is_not_written_into_a_unit_that_everybody_may_read(parakeet: Command) -> None:

@@ -139,11 +139,21 @@ def test_a_server_that_has_another_model_meanwhile_ends_the_run(
     answers = Answers(
         POST_jobs=[(202, job("completed"))],
         GET_result=[(200, write_exact(TALK).encode())],
-        GET_models=[None, served("def")],
+        GET_models=[served("def")],
         DELETE_job_1=[(200, {})],
     )
     with pytest.raises(ServerRefused, match="another model or other settings"):
         transcribed(answers)
+
+
+def test_a_transcript_that_is_here_outlives_its_server(transcribed: Callable[[Answers], list[Event]]) -> None:
+    answers = Answers(
+        POST_jobs=[(202, job("completed"))],
+        GET_result=[(200, write_exact(TALK).encode())],
+        GET_models=[None],
+        DELETE_job_1=[(200, {})],
+    )
+    assert isinstance(transcribed(answers)[-1], Finished)
 
 
 def test_a_job_that_the_server_lost_is_made_anew_under_another_key(

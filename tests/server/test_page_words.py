@@ -83,6 +83,17 @@ def test_times_never_run_backwards(page: Page, text: str) -> None:
     assert times == sorted(times)
 
 
+def test_where_no_spaces_part_words_those_that_were_there_stay(page: Page) -> None:
+    said = source("今日は スーパー です。")
+    changed = page.evaluate(_EDIT, [said, 0, "今日もスーパーです。"])
+    assert [part["text"] for part in changed["words"]] == ["今", "日", "も", "スーパー", "です。"]
+    assert changed["words"][3:] == said["segments"][0]["words"][1:]
+    assert changed["json"]["segments"][0]["text"] == "今日もスーパーです。"
+    assert page.evaluate(_EDIT, [said, 0, "今日はスーパーです。"])["edits"] == {}
+    texts = page.evaluate(_EDIT, [said, 0, "𠮷野家で買った。NeMo 3"])["words"]
+    assert [part["text"] for part in texts] == ["𠮷", "野", "家", "で", "買っ", "た。", "NeMo", "3"]
+
+
 def test_an_empty_sentence_is_left_out_and_its_own_text_is_no_edit(page: Page) -> None:
     emptied = page.evaluate(_EDIT, [source("one two three", "four"), 0, " "])
     assert [segment["text"] for segment in emptied["json"]["segments"]] == ["four"]

@@ -72,20 +72,19 @@ export function idempotencyKey() {
 
 /**
  * The job, one for each `key`. `onShare` is told the share of the file that is sent; XMLHttpRequest, for fetch cannot tell it.
- * Once all of it is sent, there may be a job: `signal` no longer ends it then, and whoever gave it up gets the job all the same.
+ * Where it is given up after all of it was sent, there may be a job all the same: `onUnwanted` is told its id later.
  */
-export async function upload(file, key, onShare, signal) {
+export async function upload(file, key, onShare, signal, onUnwanted) {
   for (;;) {
     const headers = keyHeaders();
-    const answer = await send(file, { ...headers, "Idempotency-Key": key }, onShare, signal);
+    const answer = await send(file, { ...headers, "Idempotency-Key": key }, onShare, signal, onUnwanted);
     if (answer.status === 200 || answer.status === 202) return answer.body;
     if (answer.status !== 401) throw new ApiError(answer.status, answer.body, answer.retryAfter);
-    signal.throwIfAborted();
     await newKey(headers, signal);
   }
 }
 
-function send(file, headers, onShare, signal) {
+function send(file, headers, onShare, signal, onUnwanted) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const form = new FormData();
@@ -94,14 +93,17 @@ function send(file, headers, onShare, signal) {
     request.open("POST", "/v1/jobs");
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && onShare(event.loaded / event.total);
-    const leave = () => request.abort();
-    signal.addEventListener("abort", leave);
+    let isSent = false;
+    signal.addEventListener("abort", () => (isSent ? reject(signal.reason) : request.abort()));
     request.upload.onload = () => {
-      signal.removeEventListener("abort", leave);
+      isSent = true;
       onShare(1);
     };
-    request.onload = () =>
-      resolve({ status: request.status, body: parsed(request.responseText), retryAfter: request.getResponseHeader("Retry-After") });
+    request.onload = () => {
+      const body = parsed(request.responseText);
+      if (signal.aborted && body?.id) onUnwanted(body.id);
+      resolve({ status: request.status, body, retryAfter: request.getResponseHeader("Retry-After") });
+    };
     request.onerror = () => reject(new ConnectionLost());
     request.onabort = () => reject(signal.reason);
     request.send(form);

@@ -123,9 +123,7 @@ export class Queue extends EventTarget {
     const onShare = (share) => this.#changed(entry, { state: share < 1 ? "uploading" : "checking", share, trouble: null });
     try {
       onShare(0);
-      const job = await upload(entry.file, key, onShare, signal);
-      if (signal.aborted) deleteJob(job.id).catch(() => {}); // taken off the list while the server looked at it
-      signal.throwIfAborted();
+      const job = await upload(entry.file, key, onShare, signal, (id) => deleteJob(id).catch(() => {}));
       entry.id = job.id;
       this.#take(entry, job);
     } catch (error) {

@@ -2,13 +2,15 @@
 // it replaces.
 
 // Kana, ideographs, their punctuation and wide forms, as the server's spacing.py has them.
-const UNSPACED = "[\\u3000-\\u30ff\\u31f0-\\u31ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\uff01-\\uff9f]";
+const UNSPACED =
+  "[\\u3000-\\u30ff\\u31f0-\\u31ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\uff01-\\uff9f\\u{20000}-\\u{3ffff}]";
+const NEVER_FIRST = "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶーゝゞヽヾ々〻";
 const TIGHT = new RegExp(`^(${UNSPACED}{2}|${UNSPACED}[0-9A-Za-z]|[0-9A-Za-z]?${UNSPACED})$`, "u");
-const WORD = new RegExp(`${UNSPACED}[\\p{P}]*|(?:(?!${UNSPACED})\\S)+`, "gu");
+const WORD = `${UNSPACED}[\\p{P}${NEVER_FIRST}]*|(?:(?!${UNSPACED})\\S)+`;
 
 /** What stands between two words: nothing where both are written without spaces, or one, and the other is Latin. */
 export function spaceBetween(left, right) {
-  return TIGHT.test(left.slice(-1) + right.slice(0, 1)) ? "" : " ";
+  return TIGHT.test(([...left].at(-1) ?? "") + ([...right][0] ?? "")) ? "" : " ";
 }
 
 /** Texts of words as one text. */
@@ -19,12 +21,23 @@ export function joined(texts) {
 /** The words of `text`, with the times of `words` where they are the same word, and fitting ones where not. */
 export function reword(words, text) {
   const made = [];
-  for (const { kept, old, fresh } of stretches(words, text.match(WORD) ?? [])) {
+  for (const { kept, old, fresh } of stretches(words, parted(words, text))) {
     if (kept) made.push(kept);
     else if (old.length) made.push(...spread(fresh, old[0].start, old.at(-1).end));
     else made.push(...fresh.map((word) => ({ text: word })));
   }
   return timed(made);
+}
+
+/** The words in `text`; where no spaces part them, those that were there before are found first. */
+function parted(words, text) {
+  const known = words.map((word) => word.text).filter((word) => new RegExp(UNSPACED, "u").test(word));
+  const longestFirst = known.sort((one, other) => other.length - one.length).map(escaped);
+  return text.match(new RegExp([...longestFirst, WORD].join("|"), "gu")) ?? [];
+}
+
+function escaped(text) {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }
 
 /** In order: words that stay (`kept`), and between them `fresh` texts in the place of `old` words. */

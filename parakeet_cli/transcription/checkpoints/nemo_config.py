@@ -24,7 +24,7 @@ CLASS_KEYS = ("_target_", "target", "cls")
 """Hydra's, NeMo's for the model itself, and Hydra 0's, which NeMo still turns into ``_target_``."""
 TRAINING_KEYS = ("train_ds", "test_ds", "optim")
 _FOREIGN = sys.stdlib_module_names | {
-    *("editdistance", "hydra", "lhotse", "librosa", "lightning", "numba", "numpy", "omegaconf", "pandas"),
+    *("editdistance", "hydra", "librosa", "lightning", "numpy", "omegaconf", "pandas"),
     *("pytorch_lightning", "scipy", "sentencepiece", "soundfile", "torch", "torchaudio", "torchmetrics", "tqdm"),
     *("transformers", "webdataset", "wrapt", "yaml"),
 }
