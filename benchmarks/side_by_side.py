@@ -41,8 +41,6 @@ _PEERS = (
 _EXPORTED_LAST = "joiner-model.int8.onnx"
 """A folder without it was exported in part, or before sherpa-onnx took part."""
 _CLIP_SECONDS = 11
-_SLOWEST = 3 * 3600
-"""Seconds a process may take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def test_who_waits_to_be_told_to_send_no_body_is_answered_at_once(front: Front, 
         connection.sendall(
             b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 4000\r\n\r\n"
         )
-        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+        assert b"HTTP/1.1 400 " in read_all(connection)  # after what is left of the first answer
     assert front.answered[-1].received == 0
 
 
