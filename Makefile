@@ -1,5 +1,5 @@
 # make demo    set up and transcribe a real recording with the demo checkpoint
-# make test    set up and run the tests (10 to 18 minutes on two cores)
+# make test    set up and run the tests (10 to 20 minutes on two cores)
 # make check   format, lint, types, layers, tests
 # make prove   the long proofs: an hour of speech, kill loops, memory
 
