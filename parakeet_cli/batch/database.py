@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["Database"]
+__all__ = ["Database", "is_damage"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Database:
                 _LOG.warning("%s cannot be used any more (%s): the rest is not remembered.", self._path, error)
                 with suppress(sqlite3.Error):
                     self._connection.close()
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                if is_damage(error):
                     with suppress(OSError):
                         self._path.replace(self._path.with_suffix(".damaged"))  # else the next run meets it again
                 self._connection = self._connect(":memory:")
@@ -67,3 +67,9 @@ class Database:
             connection.close()
             raise
         return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Of the file. Python's own faults, such as the use of a closed connection, have no code."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from parakeet_cli.batch.database import is_damage
 from parakeet_cli.batch.savepoint_tables import SAVEPOINT_TABLES
 from parakeet_cli.display import display
 from parakeet_cli.errors import DiskFull, OutputUnwritable
@@ -81,7 +82,7 @@ class JobDatabase:
             try:
                 return self._work(work, in_transaction)
             except sqlite3.Error as error:
-                if not _is_damage(error):
+                if not (isinstance(error, _NotOursError) or is_damage(error)):
                     raise self._translate(error) from error
                 self._connection.close()
                 self._set_aside(error)
@@ -99,7 +100,7 @@ class JobDatabase:
             try:
                 return self._connect()
             except sqlite3.Error as error:
-                if not _is_damage(error):
+                if not (isinstance(error, _NotOursError) or is_damage(error)):
                     raise
                 self._set_aside(error)
                 return self._connect()
@@ -153,9 +154,3 @@ def _check(connection: sqlite3.Connection) -> None:
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if version != [_APPLICATION, _SCHEMA_VERSION] and not is_empty:
         raise _NotOursError("another program or version wrote it")
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Python's own faults, such as the use of a closed connection, have no code."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return isinstance(error, _NotOursError) or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

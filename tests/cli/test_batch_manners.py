@@ -100,22 +100,28 @@ def test_damaged_media_gives_what_was_decoded_with_a_warning(parakeet: Command, 
     assert "damaged" in again.stderr
 
 
-def test_a_full_disk_stops_the_run_and_leaves_no_partial_file(parakeet: Command) -> None:
-    folder_of(parakeet, 3)
+def with_small_files(parakeet: Command, size: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """No file can grow beyond ``size`` bytes, as on a full disk."""
 
-    def small_files_only() -> None:
+    def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_LESS_THAN_ANY_JSON, _LESS_THAN_ANY_JSON))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    done = subprocess.run(
-        parakeet.line("transcribe", ".", "-f", "json", "-o", "out"),
+    return subprocess.run(
+        parakeet.line(*arguments),
         cwd=parakeet.folder,
         env=parakeet.environment,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=small_files_only,
+        preexec_fn=limit,
     )
+
+
+def test_a_full_disk_stops_the_run_and_leaves_no_partial_file(parakeet: Command) -> None:
+    folder_of(parakeet, 3)
+
+    done = with_small_files(parakeet, _LESS_THAN_ANY_JSON, "transcribe", ".", "-f", "json", "-o", "out")
     assert done.returncode == 7, done.stderr
     assert "No space is left" in done.stderr
     assert list((parakeet.folder / "out").iterdir()) == []
@@ -531,20 +537,7 @@ def test_a_journal_that_cannot_grow_is_said_once_and_the_batch_goes_on(parakeet:
     folder_of(parakeet, 4)
     assert parakeet("transcribe", "0000.wav", "-o", "out").returncode == 0
     size = (tmp_path / "state/journal.sqlite3").stat().st_size
-
-    def no_larger_files() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
-
-    done = subprocess.run(
-        parakeet.line("transcribe", ".", "-o", "out"),
-        cwd=parakeet.folder,
-        env=parakeet.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=no_larger_files,
-    )
+    done = with_small_files(parakeet, size - 1, "transcribe", ".", "-o", "out")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("journal.sqlite3 cannot be used any more") == 1
     assert len(list((parakeet.folder / "out").iterdir())) == 4
@@ -555,20 +548,7 @@ def test_outputs_of_ours_are_replaced_although_the_journal_failed_meanwhile(para
     assert parakeet("transcribe", ".", "-o", "out").returncode == 0
     before = {path: path.stat().st_mtime_ns for path in (parakeet.folder / "out").iterdir()}
     size = (tmp_path / "state/journal.sqlite3").stat().st_size
-
-    def no_larger_files() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
-
-    done = subprocess.run(
-        parakeet.line("transcribe", ".", "-o", "out", "--chunk-seconds", "12"),
-        cwd=parakeet.folder,
-        env=parakeet.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=no_larger_files,
-    )
+    done = with_small_files(parakeet, size - 1, "transcribe", ".", "-o", "out", "--chunk-seconds", "12")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("journal.sqlite3 cannot be used any more") == 1
     assert all(path.stat().st_mtime_ns > old for path, old in before.items())
