@@ -7,7 +7,7 @@ everywhere, which is how the convolutions by channel are quick on a CPU (``docs/
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
+from parakeet_cli.transcription.fastconformer.sharing import groups_of_rows, run_apart
 
 __all__ = ["Encoder"]
 
@@ -70,9 +71,17 @@ class Encoder(nn.Module):
             frames, _ = run(self.subsampling, row[:, :count], torch.tensor([count]))
             rows.append(frames * self._scale if self._scale != 1.0 else frames)
         lengths = [frames.shape[1] for frames in rows]
-        for layer, positions in zip(self.layers, self._positions(max(lengths), rows[0]), strict=True):
-            for index, length in enumerate(lengths):
-                rows[index] = run(layer, rows[index], _central(positions, length), None)
+        positions = self._positions(max(lengths), rows[0])
+
+        def through_the_layers(some: Iterable[int]) -> Iterator[None]:
+            for layer, near in zip(self.layers, positions, strict=True):
+                for index in some:
+                    rows[index] = run(layer, rows[index], _central(near, lengths[index]), None)
+                yield
+
+        # what converts weights puts them into the modules, which are there once
+        threads = 1 if run is _in_fp32 else torch.get_num_threads()
+        run_apart(groups_of_rows(lengths, threads), through_the_layers)
         encoded = torch.nn.utils.rnn.pad_sequence([frames[0] for frames in rows], batch_first=True)
         return encoded, torch.tensor(lengths)
 
