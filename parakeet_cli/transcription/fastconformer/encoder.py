@@ -23,6 +23,10 @@ _LONGEST_PERIOD = 10_000.0
 """Of the sinusoids that stand for distances."""
 _FRAMES_AT_ONCE = {"cpu": 96, "cuda": 1024}
 """Whose nearness to all others is computed together: what a cache holds, or what fills a card."""
+_FRAMES_SUBSAMPLED = 64
+"""At a time on a CPU; the planes of a frame are 98,304 numbers in full size."""
+_FRAME = 8
+"""Feature frames."""
 _MOST_KEPT = 512
 """Frames, 41 s; what distances mean to each layer is kept for chunks up to so many, 44 MB of bf16 in full size."""
 
@@ -66,14 +70,15 @@ class Encoder(nn.Module):
 
     def _encode_apart(self, features: Tensor, counts: Tensor, run: Callable[..., Any]) -> tuple[Tensor, Tensor]:
         """Row by row within each layer: what a row needs stays in a processor's cache, and no row is padded."""
-        rows = []
-        for row, count in zip(torch.split(features, 1), counts.tolist(), strict=True):
-            frames, _ = run(self.subsampling, row[:, :count], torch.tensor([count]))
-            rows.append(frames * self._scale if self._scale != 1.0 else frames)
-        lengths = [frames.shape[1] for frames in rows]
-        positions = self._positions(max(lengths), rows[0])
+        counted = counts.tolist()
+        lengths = [-(-count // _FRAME) for count in counted]
+        positions = self._positions(max(lengths), features)
+        rows = list(torch.split(features, 1))
 
-        def through_the_layers(some: Iterable[int]) -> Iterator[None]:
+        def through_all(some: Iterable[int]) -> Iterator[None]:
+            for index in some:
+                rows[index] = self._subsampled(rows[index][:, : counted[index]], run)
+                yield
             for layer, near in zip(self.layers, positions, strict=True):
                 for index in some:
                     rows[index] = run(layer, rows[index], _central(near, lengths[index]), None)
@@ -81,12 +86,28 @@ class Encoder(nn.Module):
 
         # what converts weights puts them into the modules, which are there once
         threads = 1 if run is _in_fp32 else torch.get_num_threads()
-        run_apart(groups_of_rows(lengths, threads), through_the_layers)
+        run_apart(groups_of_rows(lengths, threads), through_all)
         encoded = torch.nn.utils.rnn.pad_sequence([frames[0] for frames in rows], batch_first=True)
         return encoded, torch.tensor(lengths)
 
+    def _subsampled(self, features: Tensor, run: Callable[..., Any]) -> Tensor:
+        """[1, feature frames, mels] become [1, frames, width]; some at a time, whose planes a cache holds.
+
+        A frame hears eight features before its own, and none behind them; so one frame more is made, and dropped.
+        """
+        pieces = []
+        for first in range(0, features.shape[1], _FRAME * _FRAMES_SUBSAMPLED):
+            part = features[:, max(first - _FRAME, 0) : first + _FRAME * _FRAMES_SUBSAMPLED]
+            frames, _ = run(self.subsampling, part, torch.tensor([part.shape[1]]))
+            pieces.append(frames[:, 1:] if first else frames)
+        frames = torch.cat(pieces, dim=1)
+        return frames * self._scale if self._scale != 1.0 else frames
+
     def _positions(self, longest: int, frames: Tensor) -> list[Tensor]:
-        """What the distances among so many frames mean to each layer; kept, as nearly all chunks are equally long."""
+        """What the distances among so many frames mean to each layer; kept, as nearly all chunks are equally long.
+
+        In the number format of ``frames``, where they are.
+        """
         kept = self._kept
         if not kept or len(kept[0]) < 2 * longest - 1 or kept[0].dtype != frames.dtype:
             distances = _distances(longest, self._width, frames.device, frames.dtype)
