@@ -1,5 +1,6 @@
 """Weights and pieces of a checkpoint, from the ``.nemo`` or from what an earlier run converted it to."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,9 +52,9 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
         network = Network(architecture, linear, jumps, uses_graphs=settings.cuda_graphs)
     network.load_state_dict(weights, strict=True, assign=True)
     network.eval().to(device)
-    for module in network.modules():
-        if isinstance(module, Int8Linear):
-            module.pack()
+    matrices = [module for module in network.modules() if isinstance(module, Int8Linear)]
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # each is laid out by one of them, and the GIL let go
+        list(pool.map(Int8Linear.pack, matrices))
     return Modules(
         features=network.features,
         encoder=network.encoder,
