@@ -1,4 +1,4 @@
-"""Where a device works while its host goes on, a batch is encoded while the one before it is decoded and audited."""
+"""Where something computes beside this thread, a batch is encoded while the one before is decoded and audited."""
 
 from collections import deque
 from collections.abc import Callable, Sequence

@@ -66,7 +66,7 @@ class Recognizer(Protocol):
 
     @property
     def encodes_aside(self) -> bool:
-        """Whether to encode in a thread beside the one that decodes, as a device works meanwhile."""
+        """Whether to encode in a thread beside the one that decodes, as a device or other processors work meanwhile."""
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         """How many chunks that hear ``window_seconds`` each suit the device, when the user asked for no number."""

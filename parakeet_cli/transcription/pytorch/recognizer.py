@@ -72,6 +72,7 @@ class TorchRecognizer:
         self._fitting = Fitting(modules.frame_samples)
         self._exact_fitting = Fitting(modules.frame_samples)
         """Of fp32, which takes twice as much, and says nothing of what else fits."""
+        self._processors = torch.get_num_threads() if device.type == "cpu" else 1
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         """Of the encoder, its weights included, so that it need not wait for the decoder, nor this for it."""
         if self._stream is not None:
@@ -84,7 +85,7 @@ class TorchRecognizer:
 
     @property
     def encodes_aside(self) -> bool:
-        return self._stream is not None
+        return self._stream is not None or self._processors > 1
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         on_cpu = self.device.type == "cpu"
@@ -98,7 +99,7 @@ class TorchRecognizer:
 
     @engine_failures(_SAVING)
     def encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
-        with one_at_a_time, self._on_stream():
+        with one_at_a_time, self._on_stream(), self._on_processors(self._processors):
             return self._encode_exactly(chunks) if exactly else self._fitting.encode(chunks, self._encode)
 
     def _encode(self, chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
@@ -106,6 +107,19 @@ class TorchRecognizer:
 
     def _encode_exactly(self, chunks: Sequence[Chunk]) -> list[tuple[Frames, ...]]:
         return self._exact_fitting.encode(chunks, partial(self._encode, exactly=True))
+
+    @contextmanager
+    def _on_processors(self, count: int) -> Iterator[None]:
+        """Within, an operator of this thread has so many threads, where those of torch are what computes."""
+        if self._processors == 1:
+            yield
+            return
+        before = torch.get_num_threads()  # which also settles it: else the first operator takes what others have set
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     @contextmanager
     def _on_stream(self) -> Iterator[None]:
@@ -166,7 +180,8 @@ class TorchRecognizer:
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         try:
-            return self._decode(rows)
+            with self._on_processors(1):  # its steps are too small for two, which would keep others from encoding
+                return self._decode(rows)
         except (RuntimeError, MemoryError) as error:
             if self._stream is None or not ran_out_of_memory(error):
                 raise

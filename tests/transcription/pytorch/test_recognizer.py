@@ -3,14 +3,14 @@
 import gzip
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -35,6 +35,7 @@ from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Finished, Recording, Transcriber
+from parakeet_cli.transcription.pytorch.decoding import Decoder
 from parakeet_cli.transcription.pytorch.fitting import Fitting
 from parakeet_cli.transcription.pytorch.memory import one_at_a_time
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
@@ -178,6 +179,34 @@ def test_encoded_aside_as_on_a_card_it_says_the_same(
     assert recognizer.encodes_aside
     assert transcripts() == in_turn
     assert {name.startswith("encoding") for name in waited} == {True, False}  # the audit encodes as well
+
+
+@pytest.mark.parametrize(("processors", "aside"), [(1, False), (2, True)])
+def test_where_processors_are_shared_one_decodes_while_the_others_encode(
+    demo: Checkpoint, engine: EngineChoice, minute: Samples, processors: int, aside: bool
+) -> None:
+    torch.set_num_threads(processors)
+    recognizer = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine))
+    torch.set_num_threads(3)  # whoever calls may have been given others
+    assert recognizer.encodes_aside is aside
+    (chunk, *_) = cut(minute, 0, ChunkSettings(10, 1), recognizer.frame_samples)
+    seen: list[int] = []
+
+    def noting(call: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*inputs: Any) -> Any:
+            seen.append(torch.get_num_threads())
+            return call(*inputs)
+
+        return noted
+
+    modules = recognizer._modules
+    decoder = SimpleNamespace(decode=noting(modules.decoder.decode))
+    recognizer._modules = replace(modules, encode=noting(modules.encode), decoder=cast(Decoder, decoder))
+    ((frames,),) = recognizer.encode([chunk])
+    ((hypothesis, _),) = recognizer.decode([Row((frames,), None)])
+    assert hypothesis.tokens
+    assert seen == ([2, 1] if aside else [3, 3])
+    assert torch.get_num_threads() == 3
 
 
 def test_rows_of_different_recordings_do_not_touch_each_other(recognizer: TorchRecognizer, minute: Samples) -> None:
