@@ -22,10 +22,11 @@ def load_recognizer(checkpoint: Checkpoint, settings: RecognizerSettings) -> "To
     that is not here (before the slow part of the imports), and ``EngineFailed`` if memory is short or a
     card fails.
     """
-    from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype
+    from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype, share_processors
 
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
+    share_processors()
     if settings.cuda_graphs and device.type == "cpu":
         raise DeviceUnavailable("CUDA graphs are for cards, and this runs on the CPU; use --no-cuda-graphs.")
     from parakeet_cli.transcription.pytorch.failures import engine_failures

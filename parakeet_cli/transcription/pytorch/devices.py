@@ -1,6 +1,7 @@
 """Which device and which number format a checkpoint runs in here, and what ``parakeet doctor`` says of them."""
 
 import logging
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 
 from parakeet_cli.errors import DeviceUnavailable
+from parakeet_cli.processors import processors
 from parakeet_cli.settings import Dtype
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "cpu_multiplies_int8_exactly",
     "dtype_name",
     "report",
+    "share_processors",
     "unsupported_architecture",
     "use_steady_kernels",
 ]
@@ -27,6 +30,8 @@ _LOG = logging.getLogger(__name__)
 
 _WITHOUT_FP16 = re.compile(r"\bGTX 16\d\d\b")
 """Turing without tensor cores: products of matrices in fp16 take many times as long as in fp32 (pytorch#195716)."""
+
+_THREADS = frozenset({"OMP_NUM_THREADS", "MKL_NUM_THREADS"})
 
 _DTYPES = {Dtype.FP32: torch.float32, Dtype.FP16: torch.float16, Dtype.BF16: torch.bfloat16}
 
@@ -96,6 +101,16 @@ def use_steady_kernels() -> None:
     """
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.backends.cudnn.allow_tf32 = False
+
+
+def share_processors() -> None:
+    """Let torch compute with as many threads as processors are ours, unless the user says with how many.
+
+    Torch counts those of the machine, of whose time a container may have a small part: more threads than that wait for
+    each other until the next part comes.
+    """
+    if not _THREADS.intersection(os.environ):
+        torch.set_num_threads(min(torch.get_num_threads(), processors()))
 
 
 def dtype_name(dtype: torch.dtype) -> str:

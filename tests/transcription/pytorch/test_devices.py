@@ -1,4 +1,4 @@
-"""What is said of cards that cannot be used; torch's answers are those of a build with CUDA."""
+"""What is said of cards that cannot be used, where torch's answers are those of a build with CUDA; and threads."""
 
 import logging
 import warnings
@@ -8,7 +8,14 @@ import torch
 
 from parakeet_cli.errors import DeviceUnavailable
 from parakeet_cli.settings import Dtype
-from parakeet_cli.transcription.pytorch.devices import choose_device, choose_dtype, cuda_problem, report
+from parakeet_cli.transcription.pytorch import devices
+from parakeet_cli.transcription.pytorch.devices import (
+    choose_device,
+    choose_dtype,
+    cuda_problem,
+    report,
+    share_processors,
+)
 
 OLD_DRIVER = (
     "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
@@ -111,3 +118,29 @@ def test_cards_that_are_slow_in_fp16_get_fp32(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: card)
     assert choose_dtype(Dtype.AUTO, torch.device("cuda", 0)) is dtype
     assert choose_dtype(Dtype.FP16, torch.device("cuda", 0)) is torch.float16
+
+
+@pytest.mark.parametrize(
+    ("ours", "environment", "threads"),
+    [
+        (2, {}, 2),  # a container with a part of the machine's time
+        (64, {}, 8),
+        (2, {"OMP_NUM_THREADS": "8"}, 8),
+        (2, {"MKL_NUM_THREADS": "8"}, 8),
+    ],
+)
+def test_torch_computes_with_the_processors_that_are_ours(
+    monkeypatch: pytest.MonkeyPatch, ours: int, environment: dict[str, str], threads: int
+) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(devices, "processors", lambda: ours)
+    before = torch.get_num_threads()
+    torch.set_num_threads(8)
+    try:
+        share_processors()
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
