@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # Another build of torch: make setup TORCH_INDEX=<address of a wheel index>; the README names PyTorch's for CPUs.
 TORCH_INDEX ?=
-# That run tests side by side; many of them wait.
+# That run tests side by side; many of them wait. More threads than processors would wait for each other.
 PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -44,7 +44,7 @@ demo: setup
 	@echo && cat demo-output/one-two-three.srt
 
 test: setup clients
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 check: setup format lint types layers test
 

@@ -28,32 +28,30 @@ def doctor(parakeet: Command, *arguments: str, **environment: str) -> "subproces
     )
 
 
-def test_a_machine_that_works_is_described_and_exit_code_0(parakeet: Command) -> None:
+def test_a_machine_that_works_is_described_with_a_checkpoint_that_does_not_and_exit_code_0(parakeet: Command) -> None:
+    (parakeet.folder / "models").mkdir()
+    (parakeet.folder / "models/mine.nemo").write_text("half a download")
     done = doctor(parakeet, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    findings = {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
+    found = json.loads(done.stdout)["findings"]
+    findings = {finding["subject"]: finding for finding in found}
     assert re.search(r"\d+\.\d+.* at /", findings["ffmpeg"]["fact"])
     assert "CUDA" in findings["torch"]["fact"]
     assert re.match(r"auto takes (cpu|cuda:0) with (fp32|fp16|bf16)", findings["device"]["fact"])
     assert "GiB free" in findings["models folder"]["fact"]
     assert findings["NeMo"]["fact"].startswith("3.0")
-    assert "demo" in done.stdout
+    models = [finding for finding in found if finding["subject"] == "model"]
+    assert [model["fact"] for model in models if model["problem"] and "mine.nemo" in model["fact"]]
+    assert [model["fact"] for model in models if not model["problem"] and model["fact"].startswith("demo at")]
 
 
 def test_a_machine_without_ffmpeg_is_told_what_to_do_and_exit_code_1(parakeet: Command) -> None:
     done = doctor(parakeet, PARAKEET_FFMPEG="/nowhere/ffmpeg")
     assert done.returncode == 1
     assert "✗ ffmpeg" in done.stdout
+    assert "✓ NeMo" in done.stdout
     assert "PARAKEET_FFMPEG" in done.stdout
     assert "does not work here" in done.stdout
-
-
-def test_a_damaged_checkpoint_is_named(parakeet: Command) -> None:
-    (parakeet.folder / "models").mkdir()
-    (parakeet.folder / "models/mine.nemo").write_text("half a download")
-    done = doctor(parakeet)
-    assert done.returncode == 0
-    assert "mine.nemo" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,24 @@ def test_the_demo_checkpoint_recognizes_a_real_recording_and_nothing_else_is_pri
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("dtype", ["fp32", "int8"])
+def test_the_words_are_the_same_with_one_thread_and_with_several(parakeet: Command, dtype: str) -> None:
+    """With several, rows of a batch are encoded side by side, and the next batch while the one before is decoded."""
+    from benchmarks.recordings import DEFAULT_FOLDER, load_clips, make_recording
+
+    write_wav(parakeet.folder / "minute.wav", make_recording(60, 3, load_clips(DEFAULT_FOLDER), style="mixed").samples)
+    chunks = ("--chunk-seconds", "5", "--context-seconds", "1", "--batch-size", "4", "--dtype", dtype)
+    written = []
+    for threads in ("1", "4"):
+        options = ("transcribe", "minute.wav", "-f", "srt", "-o", "-", "--quiet", *chunks)
+        done = real(parakeet, *options, OMP_NUM_THREADS=threads)
+        assert done.returncode == 0, done.stderr
+        written.append(done.stdout)
+    assert written[0] == written[1]
+    assert written[0].count("-->") > 5
+
+
+@pytest.mark.model
 def test_a_checkpoint_packed_with_gzip_recognizes_if_it_is_allowed(parakeet: Command) -> None:
     legacy = parakeet.folder / "old.nemo"
     legacy.write_bytes(gzip.compress((ROOT / "models/parakeet-tdt-demo.nemo").read_bytes(), compresslevel=1))
