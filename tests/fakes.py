@@ -16,7 +16,7 @@ from parakeet_cli.errors import RecognitionFailed
 from parakeet_cli.settings import SAMPLE_RATE, ChunkSettings
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk, Samples, split
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row, owned_pieces
+from parakeet_cli.transcription.recognizer import Aside, DecoderState, Frames, Hypothesis, Row, owned_pieces
 from parakeet_cli.transcription.stretches import Sound
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -65,7 +65,7 @@ class BeepRecognizer:
     model = "beeps"
     language = "en"
     frame_samples = FRAME
-    encodes_aside = False
+    encodes_aside = Aside.NEVER
 
     def __init__(
         self,

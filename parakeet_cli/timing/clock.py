@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from parakeet_cli.transcription.chunking import Chunk
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
+from parakeet_cli.transcription.recognizer import Aside, DecoderState, Frames, Hypothesis, Row
 
 if TYPE_CHECKING:
     from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
@@ -33,10 +33,13 @@ class Stage(StrEnum):
     FEATURES = "features"
     ENCODER = "encoder"
     DECODER = "decoder"
+    """With one thread, on a CPU too."""
     WRITING = "writing"
     """Tokens to words, sentences, cues and SRT."""
     TOTAL = "total"
-    """From the file to SRT with a loaded recognizer, in which ffmpeg runs ahead and the audit decodes holes again."""
+    """From the file to SRT with a loaded recognizer, in which ffmpeg runs ahead, a batch may be encoded while the one
+    before is decoded, and the audit decodes holes again.
+    """
 
 
 OF_SOUND = tuple(Stage)[tuple(Stage).index(Stage.DECODE) :]
@@ -77,7 +80,7 @@ class Clock:
 class ClockedRecognizer:
     """A ``Recognizer`` that tells the clock of its features, its encoder and its decoder, one after the other."""
 
-    encodes_aside = False
+    encodes_aside = Aside.NEVER
 
     def __init__(self, recognizer: "TorchRecognizer", clock: Clock) -> None:
         self.model = recognizer.model

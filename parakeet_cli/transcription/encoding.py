@@ -1,5 +1,6 @@
 """Where something computes beside this thread, a batch is encoded while the one before is decoded and audited."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
@@ -7,15 +8,31 @@ from functools import partial
 
 from parakeet_cli.transcription.batching import Batch
 from parakeet_cli.transcription.chunking import Chunk
-from parakeet_cli.transcription.recognizer import Frames
+from parakeet_cli.transcription.recognizer import Aside, Frames
 
-__all__ = ["Encoded", "Encoding"]
+__all__ = ["Encoded", "Encoding", "Since", "goes_aside", "since"]
 
 _AHEAD = 2
 """Batches that are begun before the oldest is taken: so one is encoded whenever one is decoded."""
 
+_SECONDS_TO_LOOK = 0.005
+"""Between two looks at whether another thread has encoded a batch, while nothing else comes."""
+
 Encoded = list[tuple[Frames, ...]]
 """What ``Recognizer.encode`` gives: the frames of each chunk."""
+
+Since = tuple[Encoded, float]
+"""With the time at which that was begun, as ``time.monotonic`` tells it."""
+
+
+def goes_aside(aside: Aside, recordings_at_once: int) -> bool:
+    """Whether a thread of its own encodes for so many recordings."""
+    return aside is Aside.ALWAYS or (aside is Aside.ALONE and recordings_at_once == 1)
+
+
+def since(encode: Callable[[Sequence[Chunk]], Encoded], chunks: Sequence[Chunk]) -> Since:
+    began = time.monotonic()
+    return encode(chunks), began
 
 
 class Encoding:
@@ -24,7 +41,7 @@ class Encoding:
     def __init__(self, encode: Callable[[Sequence[Chunk]], Encoded], thread: Executor | None) -> None:
         self._encode = encode
         self._thread = thread
-        self._begun: deque[tuple[Batch, Future[Encoded] | None]] = deque()
+        self._begun: deque[tuple[Batch, Future[Since] | None]] = deque()
 
     @property
     def has_begun(self) -> bool:
@@ -46,14 +63,20 @@ class Encoding:
             return self.has_begun
         return sum(future is not None for _, future in self._begun) >= _AHEAD
 
+    def patience(self, others: Callable[[], float]) -> float:
+        """Seconds for which whoever takes batches may wait for something else; ``others`` where none has begun."""
+        if not self.has_begun:
+            return others()
+        return 0.0 if self.is_ready else _SECONDS_TO_LOOK
+
     def begin(self, batch: Batch) -> None:
-        future = self._thread.submit(self._encode, batch.chunks) if self._thread and batch.chunks else None
+        future = self._thread.submit(since, self._encode, batch.chunks) if self._thread and batch.chunks else None
         self._begun.append((batch, future))
 
-    def take(self) -> tuple[Batch, Callable[[], Encoded]]:
+    def take(self) -> tuple[Batch, Callable[[], Since]]:
         """The oldest, and what waits until its chunks are encoded, or raises what ``encode`` has raised."""
         batch, future = self._begun.popleft()
-        return batch, future.result if future else partial(self._encode, batch.chunks)
+        return batch, future.result if future else partial(since, self._encode, batch.chunks)
 
     def close(self) -> None:
         """Drop what was begun; a batch that is being encoded is waited for."""

@@ -16,7 +16,7 @@ from parakeet_cli.transcript import Token, Transcript, Word
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.coverage import Coverage
-from parakeet_cli.transcription.encoding import Encoded, Encoding
+from parakeet_cli.transcription.encoding import Encoding, Since, goes_aside, since
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.feeding import Feed, GivenUp, Idle
 from parakeet_cli.transcription.listening import Decoded, Listened, Listener, OnDownload, Opened, Silence
@@ -33,9 +33,6 @@ _SECONDS_AHEAD = 1200.0
 
 _MOST_DECODERS = 8
 """Unless somebody asks for more."""
-
-_SECONDS_TO_LOOK = 0.005
-"""Between two looks at whether another thread has encoded a batch, while nothing else comes."""
 
 _LONG_SECONDS = 600.0
 """A recording that lasts longer gets savepoints."""
@@ -109,8 +106,11 @@ class Transcriber:
         """Chunks that are encoded together at most."""
         self._recognition = Recognition(recognizer, self.batch_size)
         # One for all that is transcribed: CUDA's libraries plan their work anew in each thread.
-        self._encoder = ThreadPoolExecutor(1, "encoding") if recognizer.encodes_aside else None
+        aside = goes_aside(recognizer.encodes_aside, settings.batch.recordings_at_once)
+        self._encoder = ThreadPoolExecutor(1, "encoding") if aside else None
         self._chunks_ahead = max(1, min(2 * self.batch_size, int(_SECONDS_AHEAD / window)))
+        self._was_done = 0.0
+        """When the last batch was recognized."""
         self._cancelled: set[int] = set()
         self._feed: Feed[Listened] | None = None
 
@@ -137,7 +137,7 @@ class Transcriber:
         self._feed = feed
         try:
             with closing(encoding), closing(feed):
-                for item in feed.items(partial(_patience, batcher, encoding)):
+                for item in feed.items(partial(encoding.patience, batcher.patience)):
                     yield from self._take(item, batcher, runs)
                 yield from self._recognize(batcher.flush(), runs)
                 while encoding.has_begun:
@@ -235,11 +235,14 @@ class Transcriber:
             if runs.wants(number):
                 yield from self._finish(number, runs.pop(number))
 
-    def _recognize_batch(self, chunks: Sequence[Chunk], encoded: Callable[[], Encoded], runs: _Runs) -> Iterator[Event]:
-        started = time.monotonic()
+    def _recognize_batch(self, chunks: Sequence[Chunk], encoded: Callable[[], Since], runs: _Runs) -> Iterator[Event]:
+        if not any(runs.wants(chunk.recording) for chunk in chunks):
+            return
         try:
-            pairs = zip(chunks, encoded(), strict=True) if any(runs.wants(chunk.recording) for chunk in chunks) else ()
-            wanted = [(chunk, frames) for chunk, frames in pairs if runs.wants(chunk.recording)]
+            made, began = encoded()
+            wanted = [
+                (chunk, frames) for chunk, frames in zip(chunks, made, strict=True) if runs.wants(chunk.recording)
+            ]
             if not wanted:
                 return
             chunks = [chunk for chunk, _ in wanted]
@@ -247,14 +250,15 @@ class Transcriber:
         except RecognitionFailed as error:
             if len(chunks) > 1:
                 for chunk in chunks:
-                    yield from self._recognize_batch([chunk], partial(self._recognition.encode, [chunk]), runs)
+                    yield from self._recognize_batch([chunk], partial(since, self._recognition.encode, [chunk]), runs)
                 return
             number = chunks[0].recording
             if runs.wants(number):
                 yield Failed(number, error)
             runs.fail(number)
             return
-        seconds = (time.monotonic() - started) / sum(len(chunk.samples) for chunk in chunks)
+        began, self._was_done = max(began, self._was_done), time.monotonic()  # what goes on at one time counts once
+        seconds = (self._was_done - began) / sum(len(chunk.samples) for chunk in chunks)
         for chunk in chunks:
             runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
         heard = {chunk.recording: chunk.span.owned_until / SAMPLE_RATE for chunk in chunks}
@@ -279,13 +283,6 @@ class Transcriber:
         )
         yield Progress(number, run.decoded.seconds, tuple(words[run.told_words :]))
         yield Finished(number, transcript, run.recognition_seconds)
-
-
-def _patience(batcher: Batcher, encoding: Encoding) -> float:
-    """Seconds for which the feed may keep us waiting."""
-    if encoding.has_begun:
-        return 0.0 if encoding.is_ready else _SECONDS_TO_LOOK
-    return batcher.patience()
 
 
 def _placed(tokens: Iterable[Token], seconds: float, offset: float) -> Iterator[Token]:

@@ -6,12 +6,13 @@ together, while decoding goes through one recording in order, with the decoder's
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Protocol
 
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk
 
-__all__ = ["UNKNOWN", "DecoderState", "Frames", "Hypothesis", "Recognizer", "Row", "owned_pieces"]
+__all__ = ["UNKNOWN", "Aside", "DecoderState", "Frames", "Hypothesis", "Recognizer", "Row", "owned_pieces"]
 
 DecoderState = Any
 """Opaque to the pipeline; None is the state at the start of a recording."""
@@ -19,6 +20,18 @@ DecoderState = Any
 
 UNKNOWN = "⁇"
 """The text of a token that stands for what the vocabulary cannot write, as SentencePiece has it."""
+
+
+class Aside(Enum):
+    """When a batch is encoded in a thread beside the one that decodes the batch before it."""
+
+    NEVER = auto()
+    ALONE = auto()
+    """Where recordings come one after the other. Batches are put together earlier by one, and take seconds: of
+    recordings side by side, one that comes meanwhile would wait for that too.
+    """
+    ALWAYS = auto()
+    """A device encodes, and is soon done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +78,8 @@ class Recognizer(Protocol):
         """Samples between two encoder frames; chunks are cut on multiples of it."""
 
     @property
-    def encodes_aside(self) -> bool:
-        """Whether to encode in a thread beside the one that decodes, as a device or other processors work meanwhile."""
+    def encodes_aside(self) -> Aside:
+        """Whether a device or other processors work while this thread decodes."""
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         """How many chunks that hear ``window_seconds`` each suit the device, when the user asked for no number."""

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from parakeet_cli.transcription.encoding import Encoding
 from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Finished, Transcriber
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
+from parakeet_cli.transcription.recognizer import Aside, DecoderState, Frames, Hypothesis, Row
 from tests.fakes import BeepRecognizer, beeps, cut, silence, write_wav
 
 SETTINGS = TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=1.6, context_seconds=0.32), batch=BatchSettings(2))
@@ -43,14 +44,24 @@ class Noting(BeepRecognizer):
         return super().decode(rows)
 
 
-@pytest.mark.parametrize("aside", [False, True])
-def test_where_a_device_computes_another_thread_encodes(
-    aside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("encodes_aside", "at_once", "aside"),
+    [
+        (Aside.NEVER, 1, False),
+        (Aside.ALONE, 1, True),
+        (Aside.ALONE, 2, False),
+        (Aside.ALWAYS, 1, True),
+        (Aside.ALWAYS, 2, True),
+    ],
+)
+def test_where_something_computes_meanwhile_another_thread_encodes(
+    encodes_aside: Aside, at_once: int, aside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Noting, "encodes_aside", aside)
+    monkeypatch.setattr(Noting, "encodes_aside", encodes_aside)
     recognizer = Noting()
+    settings = replace(SETTINGS, batch=replace(SETTINGS.batch, recordings_at_once=at_once))
     words = ["one", "two", "three", "four"] * 8
-    events = list(Transcriber(recognizer, SETTINGS).transcribe([recording(tmp_path, words)]))
+    events = list(Transcriber(recognizer, settings).transcribe([recording(tmp_path, words)]))
     (transcript,) = [event.transcript for event in events if isinstance(event, Finished)]
     assert transcript.text.split() == words
     assert recognizer.decoders == {threading.get_ident()}
@@ -70,7 +81,8 @@ def test_the_next_batch_is_encoded_while_the_one_before_is_decoded() -> None:
     encoding.begin(Batch((chunk(1),), ()))
     assert encoding.is_full
     batch, encoded = encoding.take()
-    assert (batch.chunks[0].recording, encoded()) == (0, [()])
+    frames, _ = encoded()
+    assert (batch.chunks[0].recording, frames) == (0, [()])
     assert is_encoded[1].wait(10)  # nobody has asked for it
     assert not is_encoded[2].is_set()
     encoding.close()
@@ -132,7 +144,7 @@ def test_what_only_ends_recordings_takes_no_place() -> None:
 class Slow(BeepRecognizer):
     """Takes as long to encode as to decode, without the processor, as a card."""
 
-    encodes_aside = True
+    encodes_aside = Aside.ALWAYS
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,8 +171,28 @@ def test_full_batches_of_a_card_are_encoded_while_others_are_decoded(tmp_path: P
     settings = TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=0.8, context_seconds=0.16))
     words = ["one", "two"] * 320
     recognizer = Slow()
+    began = time.monotonic()
     events = list(Transcriber(recognizer, settings).transcribe([recording(tmp_path, words)]))
-    (transcript,) = [event.transcript for event in events if isinstance(event, Finished)]
-    assert transcript.text.split() == words
+    seconds = time.monotonic() - began
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert finished.transcript.text.split() == words
     assert len(recognizer.batches) in (10, 11)
     assert recognizer.both > 45  # a third of 135
+    assert 10 * 0.15 < finished.recognition_seconds < seconds  # what goes on at one time counts once
+
+
+def test_the_time_of_encoding_counts_where_nobody_waited_for_it(tmp_path: Path) -> None:
+    """No other recording comes, as in a server, and none is known not to come; so it is looked for meanwhile."""
+    is_finished = threading.Event()
+
+    def recordings() -> Iterator[Recording]:
+        yield recording(tmp_path, ["one", "two"])
+        assert is_finished.wait(20)
+
+    settings = replace(SETTINGS, batch=replace(SETTINGS.batch, recordings_at_once=2, patience_seconds=0.05))
+    seconds = []
+    for event in Transcriber(Slow(), settings).transcribe(recordings()):
+        if isinstance(event, Finished):
+            seconds.append(event.recognition_seconds)
+            is_finished.set()
+    assert 0.3 < seconds[0] < 3  # one batch of 0.15 s, encoded and decoded

@@ -20,7 +20,7 @@ from parakeet_cli.transcription.pytorch.devices import use_steady_kernels
 from parakeet_cli.transcription.pytorch.failures import engine_failures, ran_out_of_memory
 from parakeet_cli.transcription.pytorch.fitting import Fitting, give_back
 from parakeet_cli.transcription.pytorch.memory import Activations, free_bytes, one_at_a_time, rows_that_fit
-from parakeet_cli.transcription.recognizer import UNKNOWN, DecoderState, Frames, Hypothesis, Row, owned_pieces
+from parakeet_cli.transcription.recognizer import UNKNOWN, Aside, DecoderState, Frames, Hypothesis, Row, owned_pieces
 
 __all__ = ["Modules", "TorchRecognizer", "piece_text"]
 
@@ -72,7 +72,7 @@ class TorchRecognizer:
         self._fitting = Fitting(modules.frame_samples)
         self._exact_fitting = Fitting(modules.frame_samples)
         """Of fp32, which takes twice as much, and says nothing of what else fits."""
-        self._processors = torch.get_num_threads() if device.type == "cpu" else 1
+        self._processors = torch.get_num_threads() if device.type == "cpu" else 0
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         """Of the encoder, its weights included, so that it need not wait for the decoder, nor this for it."""
         if self._stream is not None:
@@ -84,8 +84,10 @@ class TorchRecognizer:
             torch.cuda.empty_cache()  # what the weights took in fp32 is of no use to another stream
 
     @property
-    def encodes_aside(self) -> bool:
-        return self._stream is not None or self._processors > 1
+    def encodes_aside(self) -> Aside:
+        if self._stream is not None:
+            return Aside.ALWAYS
+        return Aside.ALONE if self._processors > 1 else Aside.NEVER
 
     def chunks_a_batch(self, window_seconds: float) -> int:
         on_cpu = self.device.type == "cpu"
@@ -111,7 +113,7 @@ class TorchRecognizer:
     @contextmanager
     def _on_processors(self, count: int) -> Iterator[None]:
         """Within, an operator of this thread has so many threads, where those of torch are what computes."""
-        if self._processors == 1:
+        if not self._processors:
             yield
             return
         before = torch.get_num_threads()  # which also settles it: else the first operator takes what others have set

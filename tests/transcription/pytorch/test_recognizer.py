@@ -30,7 +30,7 @@ from parakeet_cli.settings import (
 )
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.checkpoints import Checkpoint
-from parakeet_cli.transcription.chunking import Samples
+from parakeet_cli.transcription.chunking import Chunk, Samples
 from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.audio import choose_track, decode, open_media, probe
 from parakeet_cli.transcription.media.inputs import FileMedia
@@ -39,7 +39,7 @@ from parakeet_cli.transcription.pytorch.decoding import Decoder
 from parakeet_cli.transcription.pytorch.fitting import Fitting
 from parakeet_cli.transcription.pytorch.memory import one_at_a_time
 from parakeet_cli.transcription.pytorch.recognizer import TorchRecognizer
-from parakeet_cli.transcription.recognizer import Frames, Hypothesis, Row
+from parakeet_cli.transcription.recognizer import Aside, Frames, Hypothesis, Row
 from tests.fakes import cut, write_wav
 
 pytestmark = pytest.mark.model
@@ -149,10 +149,11 @@ def test_the_words_do_not_depend_on_the_batch_size_in_fp32(
     assert [token.logprob for token in other] == pytest.approx([token.logprob for token in first], abs=1e-3)
 
 
-def test_encoded_aside_as_on_a_card_it_says_the_same(
-    recognizer: TorchRecognizer, minute: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("on_card", [True, False])
+def test_encoded_aside_it_says_the_same(
+    recognizer: TorchRecognizer, minute: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_card: bool
 ) -> None:
-    """With two recordings, and an audit that has holes to look into; the stream is a stand-in."""
+    """With two recordings, and an audit that has holes to look into; a card's stream is a stand-in."""
     media = FileMedia(write_wav(tmp_path / "minute.wav", minute))
     settings = TranscriptionSettings(chunks=ChunkSettings(6, 1), batch=BatchSettings(2))
     decode, calls = recognizer.decode, 0
@@ -163,30 +164,41 @@ def test_encoded_aside_as_on_a_card_it_says_the_same(
         found = decode(rows)
         return [(Hypothesis(()), state) for _, state in found] if calls == 2 else found
 
-    def transcripts() -> list[Any]:
+    def words() -> list[list[tuple[str, float, float]]]:
         nonlocal calls
         calls = 0
         events = Transcriber(recognizer, settings).transcribe([Recording(number, media) for number in range(2)])
-        return [event.transcript for event in events if isinstance(event, Finished)]
+        segments = [event.transcript.segments for event in events if isinstance(event, Finished)]
+        return [[(word.text, word.start, word.end) for part in parts for word in part.words] for parts in segments]
+
+    encoders: list[str] = []
+    encode = recognizer._encode
+
+    def noted(chunks: Sequence[Chunk], *, exactly: bool = False) -> list[tuple[Frames, ...]]:
+        encoders.append(threading.current_thread().name)
+        return encode(chunks, exactly=exactly)
 
     monkeypatch.setattr(recognizer, "decode", forgetful)
-    in_turn = transcripts()
-    waited: list[str] = []
-    stream = SimpleNamespace(synchronize=lambda: waited.append(threading.current_thread().name))
-    monkeypatch.setattr(recognizer, "_stream", stream)
-    for name in ("stream", "device"):
-        monkeypatch.setattr(f"torch.cuda.{name}", nullcontext)
-    assert recognizer.encodes_aside
-    assert transcripts() == in_turn
-    assert {name.startswith("encoding") for name in waited} == {True, False}  # the audit encodes as well
+    monkeypatch.setattr(recognizer, "_encode", noted)
+    in_turn = words()
+    assert sum(map(len, in_turn)) > 100
+    assert {name.startswith("encoding") for name in encoders} == {False}
+    if on_card:
+        monkeypatch.setattr(recognizer, "_stream", SimpleNamespace(synchronize=lambda: None))
+        for name in ("stream", "device"):
+            monkeypatch.setattr(f"torch.cuda.{name}", nullcontext)
+    else:
+        monkeypatch.setattr(recognizer, "_processors", 2)
+    assert recognizer.encodes_aside is (Aside.ALWAYS if on_card else Aside.ALONE)
+    assert words() == in_turn
+    assert {name.startswith("encoding") for name in encoders} == {True, False}  # the audit encodes as well
 
 
-@pytest.mark.parametrize(("processors", "aside"), [(1, False), (2, True)])
+@pytest.mark.parametrize(("processors", "aside"), [(1, Aside.NEVER), (2, Aside.ALONE)])
 def test_where_processors_are_shared_one_decodes_while_the_others_encode(
-    demo: Checkpoint, engine: EngineChoice, minute: Samples, processors: int, aside: bool
+    recognizer: TorchRecognizer, minute: Samples, processors: int, aside: Aside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.set_num_threads(processors)
-    recognizer = load_recognizer(demo, RecognizerSettings(device="cpu", dtype=Dtype.FP32, engine=engine))
+    monkeypatch.setattr(recognizer, "_processors", processors)
     torch.set_num_threads(3)  # whoever calls may have been given others
     assert recognizer.encodes_aside is aside
     (chunk, *_) = cut(minute, 0, ChunkSettings(10, 1), recognizer.frame_samples)
@@ -201,11 +213,12 @@ def test_where_processors_are_shared_one_decodes_while_the_others_encode(
 
     modules = recognizer._modules
     decoder = SimpleNamespace(decode=noting(modules.decoder.decode))
-    recognizer._modules = replace(modules, encode=noting(modules.encode), decoder=cast(Decoder, decoder))
+    noted_modules = replace(modules, encode=noting(modules.encode), decoder=cast(Decoder, decoder))
+    monkeypatch.setattr(recognizer, "_modules", noted_modules)
     ((frames,),) = recognizer.encode([chunk])
     ((hypothesis, _),) = recognizer.decode([Row((frames,), None)])
     assert hypothesis.tokens
-    assert seen == ([2, 1] if aside else [3, 3])
+    assert seen == [processors, 1]
     assert torch.get_num_threads() == 3
 
 
