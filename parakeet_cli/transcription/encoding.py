@@ -4,13 +4,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass
 from functools import partial
 
 from parakeet_cli.transcription.batching import Batch
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.recognizer import Aside, Frames
 
-__all__ = ["Encoded", "Encoding", "Since", "goes_aside", "since"]
+__all__ = ["Encoded", "Encoding", "Timed", "goes_aside", "timed"]
 
 _AHEAD = 2
 """Batches that are begun before the oldest is taken: so one is encoded whenever one is decoded."""
@@ -21,8 +22,14 @@ _SECONDS_TO_LOOK = 0.005
 Encoded = list[tuple[Frames, ...]]
 """What ``Recognizer.encode`` gives: the frames of each chunk."""
 
-Since = tuple[Encoded, float]
-"""With the time at which that was begun, as ``time.monotonic`` tells it."""
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What was encoded, and when that began and ended, as ``time.monotonic`` tells it."""
+
+    encoded: Encoded
+    began: float
+    ended: float
 
 
 def goes_aside(aside: Aside, recordings_at_once: int) -> bool:
@@ -30,9 +37,10 @@ def goes_aside(aside: Aside, recordings_at_once: int) -> bool:
     return aside is Aside.ALWAYS or (aside is Aside.ALONE and recordings_at_once == 1)
 
 
-def since(encode: Callable[[Sequence[Chunk]], Encoded], chunks: Sequence[Chunk]) -> Since:
+def timed(encode: Callable[[Sequence[Chunk]], Encoded], chunks: Sequence[Chunk]) -> Timed:
     began = time.monotonic()
-    return encode(chunks), began
+    encoded = encode(chunks)
+    return Timed(encoded, began, time.monotonic())
 
 
 class Encoding:
@@ -41,7 +49,7 @@ class Encoding:
     def __init__(self, encode: Callable[[Sequence[Chunk]], Encoded], thread: Executor | None) -> None:
         self._encode = encode
         self._thread = thread
-        self._begun: deque[tuple[Batch, Future[Since] | None]] = deque()
+        self._begun: deque[tuple[Batch, Future[Timed] | None]] = deque()
 
     @property
     def has_begun(self) -> bool:
@@ -70,13 +78,13 @@ class Encoding:
         return 0.0 if self.is_ready else _SECONDS_TO_LOOK
 
     def begin(self, batch: Batch) -> None:
-        future = self._thread.submit(since, self._encode, batch.chunks) if self._thread and batch.chunks else None
+        future = self._thread.submit(timed, self._encode, batch.chunks) if self._thread and batch.chunks else None
         self._begun.append((batch, future))
 
-    def take(self) -> tuple[Batch, Callable[[], Since]]:
+    def take(self) -> tuple[Batch, Callable[[], Timed]]:
         """The oldest, and what waits until its chunks are encoded, or raises what ``encode`` has raised."""
         batch, future = self._begun.popleft()
-        return batch, future.result if future else partial(since, self._encode, batch.chunks)
+        return batch, future.result if future else partial(timed, self._encode, batch.chunks)
 
     def close(self) -> None:
         """Drop what was begun; a batch that is being encoded is waited for."""

@@ -16,7 +16,7 @@ from parakeet_cli.transcript import Token, Transcript, Word
 from parakeet_cli.transcription.batching import Batch, Batcher
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.coverage import Coverage
-from parakeet_cli.transcription.encoding import Encoding, Since, goes_aside, since
+from parakeet_cli.transcription.encoding import Encoding, Timed, goes_aside, timed
 from parakeet_cli.transcription.events import Event, Failed, Finished, Progress, Recording, Started
 from parakeet_cli.transcription.feeding import Feed, GivenUp, Idle
 from parakeet_cli.transcription.listening import Decoded, Listened, Listener, OnDownload, Opened, Silence
@@ -235,14 +235,14 @@ class Transcriber:
             if runs.wants(number):
                 yield from self._finish(number, runs.pop(number))
 
-    def _recognize_batch(self, chunks: Sequence[Chunk], encoded: Callable[[], Since], runs: _Runs) -> Iterator[Event]:
+    def _recognize_batch(self, chunks: Sequence[Chunk], encode: Callable[[], Timed], runs: _Runs) -> Iterator[Event]:
         if not any(runs.wants(chunk.recording) for chunk in chunks):
             return
+        taken = time.monotonic()
         try:
-            made, began = encoded()
-            wanted = [
-                (chunk, frames) for chunk, frames in zip(chunks, made, strict=True) if runs.wants(chunk.recording)
-            ]
+            made = encode()
+            pairs = zip(chunks, made.encoded, strict=True)
+            wanted = [(chunk, frames) for chunk, frames in pairs if runs.wants(chunk.recording)]
             if not wanted:
                 return
             chunks = [chunk for chunk, _ in wanted]
@@ -250,15 +250,17 @@ class Transcriber:
         except RecognitionFailed as error:
             if len(chunks) > 1:
                 for chunk in chunks:
-                    yield from self._recognize_batch([chunk], partial(since, self._recognition.encode, [chunk]), runs)
+                    yield from self._recognize_batch([chunk], partial(timed, self._recognition.encode, [chunk]), runs)
                 return
+            self._was_done = time.monotonic()
             number = chunks[0].recording
             if runs.wants(number):
                 yield Failed(number, error)
             runs.fail(number)
             return
-        began, self._was_done = max(began, self._was_done), time.monotonic()  # what goes on at one time counts once
-        seconds = (self._was_done - began) / sum(len(chunk.samples) for chunk in chunks)
+        spent = max(made.ended - max(made.began, self._was_done), 0.0)  # what goes on at one time counts once
+        self._was_done = time.monotonic()
+        seconds = (spent + self._was_done - max(made.ended, taken)) / sum(len(chunk.samples) for chunk in chunks)
         for chunk in chunks:
             runs[chunk.recording].recognition_seconds += seconds * len(chunk.samples)
         heard = {chunk.recording: chunk.span.owned_until / SAMPLE_RATE for chunk in chunks}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from parakeet_cli.errors import EngineFailed
+from parakeet_cli.errors import EngineFailed, RecognitionFailed
 from parakeet_cli.settings import BatchSettings, ChunkSettings, TranscriptionSettings
 from parakeet_cli.transcription.batching import Batch
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.encoding import Encoding
 from parakeet_cli.transcription.events import Recording
 from parakeet_cli.transcription.media.inputs import FileMedia
-from parakeet_cli.transcription.pipeline import Finished, Transcriber
+from parakeet_cli.transcription.pipeline import Failed, Finished, Transcriber
 from parakeet_cli.transcription.recognizer import Aside, DecoderState, Frames, Hypothesis, Row
 from tests.fakes import BeepRecognizer, beeps, cut, silence, write_wav
 
@@ -81,8 +81,7 @@ def test_the_next_batch_is_encoded_while_the_one_before_is_decoded() -> None:
     encoding.begin(Batch((chunk(1),), ()))
     assert encoding.is_full
     batch, encoded = encoding.take()
-    frames, _ = encoded()
-    assert (batch.chunks[0].recording, frames) == (0, [()])
+    assert (batch.chunks[0].recording, encoded().encoded) == (0, [()])
     assert is_encoded[1].wait(10)  # nobody has asked for it
     assert not is_encoded[2].is_set()
     encoding.close()
@@ -179,6 +178,48 @@ def test_full_batches_of_a_card_are_encoded_while_others_are_decoded(tmp_path: P
     assert len(recognizer.batches) in (10, 11)
     assert recognizer.both > 45  # a third of 135
     assert 10 * 0.15 < finished.recognition_seconds < seconds  # what goes on at one time counts once
+
+
+@pytest.mark.parametrize("encodes_aside", [Aside.NEVER, Aside.ALWAYS])
+def test_the_time_that_others_take_does_not_count(
+    encodes_aside: Aside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a slow reader of what is told; each batch takes 0.3 s, of which a half may be meanwhile."""
+    monkeypatch.setattr(Slow, "encodes_aside", encodes_aside)
+    settings = TranscriptionSettings(chunks=ChunkSettings(chunk_seconds=0.8, context_seconds=0.16))
+    recognizer = Slow()
+    for event in Transcriber(recognizer, settings).transcribe([recording(tmp_path, ["one", "two"] * 160)]):
+        time.sleep(0.5)
+        if isinstance(event, Finished):
+            seconds = event.recognition_seconds
+    batches = len(recognizer.batches)
+    assert 0.15 * batches < seconds < 0.5 * batches
+
+
+@pytest.mark.parametrize("encodes_aside", [Aside.NEVER, Aside.ALWAYS])
+def test_the_time_of_what_fails_alone_counts_for_nobody_else(
+    encodes_aside: Aside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Refusing, "encodes_aside", encodes_aside)
+    settings = replace(SETTINGS, batch=BatchSettings(1))
+    recordings = [recording(tmp_path, ["one", "two"], number) for number in range(2)]
+    events = list(Transcriber(Refusing(), settings).transcribe(recordings))
+    assert [event.recording for event in events if isinstance(event, Failed)] == [0]
+    (seconds,) = [event.recognition_seconds for event in events if isinstance(event, Finished)]
+    assert seconds < 0.5
+
+
+class Refusing(BeepRecognizer):
+    """Takes a second to find that the first recording cannot be decoded."""
+
+    def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
+        if self.hears_first:
+            time.sleep(1)
+            self.hears_first = False
+            raise RecognitionFailed("No.")
+        return super().decode(rows)
+
+    hears_first = True
 
 
 def test_the_time_of_encoding_counts_where_nobody_waited_for_it(tmp_path: Path) -> None:

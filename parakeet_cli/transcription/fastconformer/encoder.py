@@ -24,7 +24,7 @@ _LONGEST_PERIOD = 10_000.0
 _FRAMES_AT_ONCE = {"cpu": 96, "cuda": 1024}
 """Whose nearness to all others is computed together: what a cache holds, or what fills a card."""
 _FRAMES_SUBSAMPLED = 64
-"""At a time on a CPU; the planes of a frame are 98,304 numbers in full size."""
+"""At a time on a CPU; the largest plane of a frame has 65,536 numbers in full size."""
 _FRAME = 8
 """Feature frames."""
 _MOST_KEPT = 512

@@ -104,7 +104,7 @@ def use_steady_kernels() -> None:
 
 
 def share_processors() -> None:
-    """Let torch compute with as many threads as processors are ours, unless the user says with how many.
+    """Let torch compute with no more threads than processors are ours, unless the user says with how many.
 
     Torch counts those of the machine, of whose time a container may have a small part: more threads than that wait for
     each other until the next part comes.
