@@ -38,6 +38,7 @@ def goes_aside(aside: Aside, recordings_at_once: int) -> bool:
 
 
 def timed(encode: Callable[[Sequence[Chunk]], Encoded], chunks: Sequence[Chunk]) -> Timed:
+    """What ``encode`` gives or raises, with its times, which another thread may have to know."""
     began = time.monotonic()
     encoded = encode(chunks)
     return Timed(encoded, began, time.monotonic())
