@@ -93,7 +93,7 @@ class Encoder(nn.Module):
     def _subsampled(self, features: Tensor, run: Callable[..., Any]) -> Tensor:
         """[1, feature frames, mels] become [1, frames, width]; some at a time, whose planes a cache holds.
 
-        A frame hears eight features before its own, and none behind them; so one frame more is made, and dropped.
+        A frame hears seven features before its own eight, and none behind them; so one frame more is made, and dropped.
         """
         pieces = []
         for first in range(0, features.shape[1], _FRAME * _FRAMES_SUBSAMPLED):
