@@ -19,7 +19,7 @@ from parakeet_cli.transcription import loading
 from parakeet_cli.transcription.checkpoints import Checkpoint, find
 from parakeet_cli.transcription.checkpoints.conversions import conversions
 from parakeet_cli.transcription.chunking import Chunk, Samples, Span
-from parakeet_cli.transcription.fastconformer import encoder
+from parakeet_cli.transcription.fastconformer import layer
 from parakeet_cli.transcription.fastconformer.architecture import describe
 from parakeet_cli.transcription.fastconformer.encoder import Encoder
 from parakeet_cli.transcription.fastconformer.quantized import Int8Linear, quantize
@@ -256,7 +256,7 @@ def test_rows_together_as_on_a_card_are_what_they_are_one_by_one(
     network = cast(Encoder, ours._modules.encoder)
     with torch.inference_mode():
         apart, counts = network(features, lengths)
-        monkeypatch.setitem(encoder._FRAMES_AT_ONCE, "cpu", 1024)
+        monkeypatch.setitem(layer._FRAMES_AT_ONCE, "cpu", 1024)
         together, same_counts = network._encode_together(features, lengths, lambda module, *inputs: module(*inputs))
     assert counts.tolist() == same_counts.tolist()
     assert len(set(counts.tolist())) == 3
