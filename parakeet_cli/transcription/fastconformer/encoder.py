@@ -7,14 +7,14 @@ everywhere, which is how the convolutions by channel are quick on a CPU (``docs/
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
-from parakeet_cli.transcription.fastconformer.layer import Layer
+from parakeet_cli.transcription.fastconformer.layer import Layer, central
 from parakeet_cli.transcription.fastconformer.sharing import groups_of_rows, run_apart
 from parakeet_cli.transcription.fastconformer.subsampling import Subsampling
 
@@ -26,6 +26,8 @@ _FRAMES_SUBSAMPLED = 64
 """At a time on a CPU; the largest plane of a frame has 65,536 numbers in full size."""
 _FRAME = 8
 """Feature frames."""
+_MOST_JOINED = 1024
+"""Frames of rows that lie one behind another; those of two chunks of 34 s, and 17 MB of fp32 for the widest matrix."""
 _MOST_KEPT = 512
 """Frames, 41 s; what distances mean to each layer is kept for chunks up to so many, 44 MB of bf16 in full size."""
 
@@ -64,24 +66,31 @@ class Encoder(nn.Module):
         if int(counts.min()) < longest:
             padded = torch.arange(longest, device=frames.device) >= counts.unsqueeze(1)
         for layer, positions in zip(self.layers, self._positions(longest, frames), strict=True):
-            frames = run(layer, frames, positions, padded)
+            frames = run(layer, frames, positions, padded, None)
         return frames, counts
 
     def _encode_apart(self, features: Tensor, counts: Tensor, run: Callable[..., Any]) -> tuple[Tensor, Tensor]:
-        """Row by row within each layer: what a row needs stays in a processor's cache, and no row is padded."""
+        """Without padding: rows lie one behind another for the matrices of a layer, and are apart where frames hear
+        each other."""
         counted = counts.tolist()
         lengths = [-(-count // _FRAME) for count in counted]
         positions = self._positions(max(lengths), features)
         rows = list(torch.split(features, 1))
 
-        def through_all(some: Iterable[int]) -> Iterator[None]:
+        def through_all(some: Sequence[int]) -> Iterator[None]:
             for index in some:
                 rows[index] = self._subsampled(rows[index][:, : counted[index]], run)
                 yield
+            parts = _joined(some, lengths)
+            frames = [torch.cat([rows[index] for index in part], dim=1) for part in parts]
+            within = [[lengths[index] for index in part] for part in parts]
             for layer, near in zip(self.layers, positions, strict=True):
-                for index in some:
-                    rows[index] = run(layer, rows[index], _central(near, lengths[index]), None)
+                for number, part in enumerate(frames):
+                    frames[number] = run(layer, part, near, None, within[number])
                 yield
+            for part, indices, own in zip(frames, parts, within, strict=True):
+                for index, row in zip(indices, torch.split(part, own, dim=1), strict=True):
+                    rows[index] = row
 
         # what converts weights puts them into the modules, which are there once
         threads = 1 if run is _in_fp32 else torch.get_num_threads()
@@ -108,21 +117,26 @@ class Encoder(nn.Module):
         In the number format of ``frames``, where they are.
         """
         kept = self._kept
-        if not kept or len(kept[0]) < 2 * longest - 1 or kept[0].dtype != frames.dtype:
+        if not kept or kept[0].shape[-1] < 2 * longest - 1 or kept[0].dtype != frames.dtype:
             distances = _distances(longest, self._width, frames.device, frames.dtype)
             kept = [layer.attention.positions(distances) for layer in cast(Iterable[Layer], self.layers)]
             if longest <= _MOST_KEPT and frames.dtype == self.subsampling.out.weight.dtype:
                 self._kept = kept
-        return [_central(positions, longest) for positions in kept]
+        return [central(positions, longest) for positions in kept]
 
 
-def _central(positions: Tensor, longest: int) -> Tensor:
-    """Of those for more frames, those for ``longest``."""
-    spare = len(positions) // 2 + 1 - longest
-    return positions[spare : len(positions) - spare]
+def _joined(rows: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:
+    """Rows in parts of at most ``_MOST_JOINED`` frames; a longer row is one alone."""
+    parts: list[list[int]] = []
+    for row in rows:
+        if parts and sum(lengths[other] for other in parts[-1]) + lengths[row] <= _MOST_JOINED:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
 
 
-def _in_fp32(module: nn.Module, *inputs: Tensor | None) -> Any:
+def _in_fp32(module: nn.Module, *inputs: Any) -> Any:
     own = itertools.chain(module.named_parameters(), module.named_buffers())
     weights = {name: weight.float() for name, weight in own}
     return torch.func.functional_call(module, weights, inputs)

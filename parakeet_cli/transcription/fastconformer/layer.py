@@ -1,6 +1,7 @@
 """One of the encoder's Conformer layers."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from parakeet_cli.transcription.fastconformer.architecture import Architecture
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "central"]
 
 _FRAMES_AT_ONCE = {"cpu": 96, "cuda": 1024}
 """Whose nearness to all others is computed together: what a cache holds, or what fills a card."""
@@ -30,10 +31,17 @@ class Layer(nn.Module):
         self.second = _FeedForward(architecture, linear)
         self.after = nn.LayerNorm(width)
 
-    def forward(self, frames: Tensor, positions: Tensor, padded: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Tensor, positions: Tensor, padded: Tensor | None, lengths: Sequence[int] | None
+    ) -> Tensor:
+        """[rows, frames, width] become as many; ``padded`` [rows, frames] are not heard by others.
+
+        With ``lengths``, ``frames`` are one row, in which rows of so many lie one behind another. ``positions`` are
+        those of the longest row, or of a longer one.
+        """
         frames = frames + self.first(self.before_first(frames))
-        frames = frames + self.attention(self.before_attention(frames), positions, padded)
-        frames = frames + self.convolution(self.before_convolution(frames), padded)
+        frames = frames + self.attention(self.before_attention(frames), positions, padded, lengths)
+        frames = frames + self.convolution(self.before_convolution(frames), padded, lengths)
         frames = frames + self.second(self.before_second(frames))
         return self.after(frames)  # type: ignore[no-any-return]
 
@@ -64,24 +72,49 @@ class _Attention(nn.Module):
         self.out = linear(width, width, architecture.has_bias)
 
     def positions(self, distances: Tensor) -> Tensor:
-        """[distances, width] as sines and cosines become [distances, heads, width of a head], in their own format."""
-        positions = functional.linear(distances, self.distance.weight.to(distances.dtype))
-        return positions.view(len(distances), self._heads, -1)
+        """[distances, width] as sines and cosines become [heads, width of a head, distances], in their own format.
 
-    def forward(self, frames: Tensor, positions: Tensor, padded: Tensor | None) -> Tensor:
-        rows, longest, width = frames.shape
-        shape = (rows, longest, 3, self._heads, width // self._heads)
-        query, key, value = self.inputs(frames).view(shape).permute(2, 0, 3, 1, 4)
-        scale = 1.0 / math.sqrt(width // self._heads)
+        On a CPU they lie so too: its product of bf16 copies those of a part, and else would turn them round each time.
+        """
+        positions = functional.linear(distances, self.distance.weight.to(distances.dtype))
+        positions = positions.view(len(distances), self._heads, -1).permute(1, 2, 0)
+        return positions.contiguous() if positions.device.type == "cpu" else positions
+
+    def forward(
+        self, frames: Tensor, positions: Tensor, padded: Tensor | None, lengths: Sequence[int] | None
+    ) -> Tensor:
+        def heard(inputs: Tensor) -> Tensor:
+            return self._heard(inputs, central(positions, inputs.shape[1]), padded)
+
+        return self.out(_row_by_row(self.inputs(frames), lengths, heard))  # type: ignore[no-any-return]
+
+    def _heard(self, inputs: Tensor, positions: Tensor, padded: Tensor | None) -> Tensor:
+        """Of queries, keys and values [rows, frames, 3 × width], what each frame hears, [rows, frames, width]."""
+        rows, longest, _ = inputs.shape
+        query, key, value = inputs.view(rows, longest, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        scale = 1.0 / math.sqrt(query.shape[-1])
         nearness = _nearness((query + self.distance_bias) * scale, positions)
         if padded is not None:
             nearness = nearness.masked_fill(padded[:, None, None, :], -math.inf)
         heard = functional.scaled_dot_product_attention(query + self.content_bias, key, value, nearness, scale=scale)
-        return self.out(heard.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return heard.transpose(1, 2).flatten(2)
+
+
+def _row_by_row(frames: Tensor, lengths: Sequence[int] | None, heard: Callable[[Tensor], Tensor]) -> Tensor:
+    """What frames hear of each other, where rows of ``lengths`` lie one behind another (None: where they do not)."""
+    if lengths is None or len(lengths) == 1:
+        return heard(frames)
+    return torch.cat([heard(row) for row in torch.split(frames, list(lengths), dim=1)], dim=1)
+
+
+def central(positions: Tensor, longest: int) -> Tensor:
+    """Of the positions for more frames, those for ``longest``."""
+    spare = positions.shape[-1] // 2 + 1 - longest
+    return positions[..., spare : positions.shape[-1] - spare]
 
 
 def _nearness(query: Tensor, positions: Tensor) -> Tensor:
-    """Queries [rows, heads, frames, width of a head] and positions [distances, heads, width of a head] become what each
+    """Queries [rows, heads, frames, width of a head] and positions [heads, width of a head, distances] become what each
     frame is to each other by their distance, [rows, heads, frames, frames].
 
     Some frames at a time, which have fewer distances to all others than all frames have.
@@ -89,11 +122,11 @@ def _nearness(query: Tensor, positions: Tensor) -> Tensor:
     rows, heads, longest, _ = query.shape
     step = _FRAMES_AT_ONCE["cpu" if query.device.type == "cpu" else "cuda"]
     if longest <= step:
-        return _shifted(torch.matmul(query, positions.permute(1, 2, 0)), longest)
+        return _shifted(torch.matmul(query, positions), longest)
     nearness = query.new_empty(rows, heads, longest, longest)
     for first in range(0, longest, step):
         last = min(first + step, longest)
-        near = positions[longest - last : 2 * longest - 1 - first].permute(1, 2, 0)
+        near = positions[..., longest - last : 2 * longest - 1 - first]
         nearness[:, :, first:last] = _shifted(torch.matmul(query[:, :, first:last], near), longest)
     return nearness
 
@@ -120,10 +153,13 @@ class _Convolution(nn.Module):
         self.over_time = nn.Conv2d(width, width, (1, architecture.kernel), padding=reach, groups=width)
         self.mixing = linear(width, width, architecture.has_bias)
 
-    def forward(self, frames: Tensor, padded: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, padded: Tensor | None, lengths: Sequence[int] | None) -> Tensor:
         frames = functional.glu(self.gated(frames), dim=-1)
         if padded is not None:
             frames = frames.masked_fill(padded.unsqueeze(-1), 0.0)
-        planes = self.over_time(frames.transpose(1, 2).unsqueeze(2))
-        frames = functional.silu(planes, inplace=True).squeeze(2).transpose(1, 2)
-        return self.mixing(frames)  # type: ignore[no-any-return]
+        frames = _row_by_row(frames, lengths, self._heard)
+        return self.mixing(functional.silu(frames, inplace=True))  # type: ignore[no-any-return]
+
+    def _heard(self, frames: Tensor) -> Tensor:
+        planes: Tensor = self.over_time(frames.transpose(1, 2).unsqueeze(2))
+        return planes.squeeze(2).transpose(1, 2)

@@ -39,21 +39,42 @@ def test_rows_are_divided_so_that_all_are_done_soonest(
     assert groups_of_rows(lengths, threads) == groups
 
 
-def test_a_row_is_encoded_as_it_is_alone() -> None:
+@pytest.mark.parametrize("threads", [1, 4])  # four rows, or two, lie behind each other for the matrices
+@pytest.mark.parametrize("way", ["forward", "exactly"])
+def test_a_row_is_encoded_as_it_is_alone(threads: int, way: str) -> None:
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     encoder = Encoder(replace(FULL_SIZE, width=64, feed_forward=128, layers=3, heads=4)).eval()
+    encode = getattr(encoder, way)
     for name, weight in encoder.named_parameters():
         if name.endswith("_bias"):  # of what is near, which are not drawn as others are
             torch.nn.init.normal_(weight)
     counts = torch.tensor([800, 640, 400, 96])
     features = torch.randn(4, 800, 128)
     with torch.inference_mode():
-        frames, lengths = encoder(features, counts)
+        frames, lengths = encode(features, counts)
         for row, (count, length) in enumerate(zip(counts.tolist(), lengths.tolist(), strict=True)):
-            alone, _ = encoder(features[row : row + 1, :count], counts[row : row + 1])
+            encoder._kept = []  # what distances mean in the longest row, of which the others take a part
+            alone, _ = encode(features[row : row + 1, :count], counts[row : row + 1])
             torch.testing.assert_close(frames[row, :length], alone[0], rtol=1e-5, atol=1e-5)
     assert frames.is_inference()
-    assert torch.get_num_threads() == 4
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("lengths", "together"),
+    [([400, 400, 400, 400], [800, 800]), ([600, 600], [600, 600]), ([500, 500, 24, 1], [1024, 1]), ([1100], [1100])],
+)
+def test_only_so_many_frames_go_through_a_matrix_at_once(lengths: list[int], together: list[int]) -> None:
+    """Else the memory of a long chunk would grow with the rows of its batch."""
+    torch.set_num_threads(1)
+    encoder = Encoder(replace(FULL_SIZE, width=8, feed_forward=8, layers=1, heads=1, channels=1)).eval()
+    seen = []
+    encoder.layers[0].get_submodule("first.up").register_forward_pre_hook(lambda _, frames: seen.append(frames[0]))
+    counts = torch.tensor([8 * length for length in lengths])
+    with torch.inference_mode():
+        encoder(torch.zeros(len(lengths), int(counts.max()), 128), counts)
+    assert [tuple(frames.shape) for frames in seen] == [(1, count, 8) for count in together]
 
 
 def test_each_group_has_a_thread_of_its_own_and_its_part_of_the_others() -> None:

@@ -46,7 +46,7 @@ def test_rows_of_different_lengths_take_no_more_than_equal_ones() -> None:
 @pytest.mark.model
 @pytest.mark.parametrize("seconds", [10, 60])
 def test_the_demo_encoder_keeps_within_what_is_reckoned(recognizer: TorchRecognizer, seconds: int) -> None:
-    """Ours takes one row at a time on a CPU."""
+    """Ours takes one row after the other, on a CPU, where its frames hear each other."""
     samples = np.random.default_rng(0).normal(0, 0.1, seconds * 16_000).astype(np.float32)
     chunks = [Chunk(samples, Span(0, 0, len(samples), len(samples)), row) for row in range(2)]
     features = recognizer.features(chunks)
