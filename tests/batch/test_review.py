@@ -53,7 +53,9 @@ def test_damage_is_told_in_the_time_of_the_media() -> None:
     assert line.split("\t")[1:3] == ["00:00:09.000", "00:00:09.000"]
 
 
-@pytest.mark.parametrize("names", [("talk 1.mp3", "talk  1.mp3"), ("a\udcff.mp3", "a\udcfe.mp3")])
+@pytest.mark.parametrize(
+    "names", [("talk 1.mp3", "talk  1.mp3"), ("a\udcff.mp3", "a\udcfe.mp3"), ("=a.mp3", "'=a.mp3")]
+)
 def test_names_that_look_alike_are_two(tmp_path: Path, names: tuple[str, str]) -> None:
     review = ReviewList(tmp_path / "again.tsv", 0.7)
     for name in (*names, names[0]):

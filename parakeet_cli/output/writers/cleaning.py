@@ -16,7 +16,7 @@ _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]")
 """C0 and C1 controls that are no white space, DEL, and the byte order mark."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_RISKY_STARTS = ("=", "+", "-", "@", '"')
+_RISKY_START = re.compile("""'*[-=+@"]""")
 _ARROW = re.compile("-{2,}>")
 
 
@@ -33,9 +33,10 @@ def plain(text: str) -> str:
 def cell(text: str) -> str:
     """``text`` with an apostrophe before what a spreadsheet would take for a formula, or for a quoted cell.
 
-    Source: OWASP, "CSV Injection".
+    Also before such a text that begins with apostrophes, so that no two texts become one. Source: OWASP, "CSV
+    Injection".
     """
-    return f"'{text}" if text.startswith(_RISKY_STARTS) else text
+    return f"'{text}" if _RISKY_START.match(text) else text
 
 
 def subtitled(segments: Iterable[Segment]) -> Iterator[Segment]:
