@@ -286,12 +286,13 @@ def test_narrow_windows_scroll_in_one_direction(browser: Browser, shared_server:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_queue(
-    browser: Browser, slow_server: RunningServer, long_talk: bytes, scheme: str
+    browser: Browser, slow_server: RunningServer, tmp_path: Path, scheme: str
 ) -> None:
+    outlasts_axe = write_wav(tmp_path / "long.wav", beeps(["one", "two", "three", "four", "five"] * 120)).read_bytes()
     with visiting(browser, slow_server.url, color_scheme=scheme, refusals=[400]) as visit:
         assert visit.faults_of_access() == []
         visit.drop("film.mp4", b"no film " * 20)
-        row = visit.drop("long.wav", long_talk)
+        row = visit.drop("long.wav", outlasts_axe)
         expect(row.locator(".live")).to_be_visible()
         assert visit.faults_of_access() == []
         row.get_by_role("button", name="Cancel long.wav").click()
