@@ -7,8 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Another build of torch: make setup TORCH_INDEX=<address of a wheel index>; the README names PyTorch's for CPUs.
 TORCH_INDEX ?=
-# That run tests side by side, on two cores, as many of them wait. More threads than processors would wait for each other.
-PROCESSES ?= 3
+# That run tests side by side; many of them wait. More threads than processors would wait for each other.
+PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLIENTS := $(VENV)/clients
