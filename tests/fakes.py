@@ -6,7 +6,7 @@ can be tested in milliseconds; what a real checkpoint does is tested with the de
 
 import json
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,9 @@ class BeepRecognizer:
 
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         return [self._decode(row) for row in rows]
+
+    def settle(self) -> Iterator[int]:
+        return iter(())
 
     def pack(self, state: DecoderState) -> bytes:
         return json.dumps(state).encode()

@@ -4,7 +4,7 @@ Encoding and decoding are two methods because they batch differently: chunks of 
 together, while decoding goes through one recording in order, with the decoder's state carried from call to call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -12,7 +12,17 @@ from typing import Any, Protocol
 from parakeet_cli.transcript import Token
 from parakeet_cli.transcription.chunking import Chunk
 
-__all__ = ["UNKNOWN", "Aside", "DecoderState", "Frames", "Hypothesis", "Recognizer", "Row", "owned_pieces"]
+__all__ = [
+    "UNKNOWN",
+    "Aside",
+    "DecoderState",
+    "Frames",
+    "Hypothesis",
+    "LastingRecognizer",
+    "Recognizer",
+    "Row",
+    "owned_pieces",
+]
 
 DecoderState = Any
 """Opaque to the pipeline; None is the state at the start of a recording."""
@@ -98,6 +108,16 @@ class Recognizer(Protocol):
 
     def unpack(self, packed: bytes) -> DecoderState:
         """The state that was packed, by a recognizer of the same checkpoint; ``ValueError`` if of another kind."""
+
+
+class LastingRecognizer(Recognizer, Protocol):
+    """One for a process that stays, and often has nothing to do."""
+
+    def settle(self) -> Iterator[int]:
+        """Make short recordings quicker, in steps of some milliseconds; in a thread of its own.
+
+        Yields the bytes that are held twice at present, until that is over: as many as before where a batch is encoded.
+        """
 
 
 def owned_pieces(chunk: Chunk, frames: int, frame_samples: int) -> list[tuple[int, int, int]]:

@@ -43,18 +43,27 @@ from parakeet_cli.transcription.loading import load_recognizer
 from parakeet_cli.transcription.media.ffmpeg_process import end_all
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia, Media
 from parakeet_cli.transcription.pipeline import Transcriber
-from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Recognizer, Row
+from parakeet_cli.transcription.recognizer import (
+    DecoderState,
+    Frames,
+    Hypothesis,
+    LastingRecognizer,
+    Recognizer,
+    Row,
+)
 from parakeet_cli.transcription.savepoints import Savepoint
 
 __all__ = ["Load", "serve"]
 
 _BEAT_SECONDS = 1.0
+_IDLE_SECONDS = 1.0
+"""After which the recognizer settles."""
 _READ_BYTES = 1 << 16
 _MOST_DESCRIPTORS = 16
 """In one piece of what is received."""
 _NONE = -1
 
-Load = Callable[[Checkpoint, RecognizerSettings], Recognizer]
+Load = Callable[[Checkpoint, RecognizerSettings], LastingRecognizer]
 
 
 def serve(connection: socket.socket, load: Load = load_recognizer) -> NoReturn:
@@ -82,6 +91,7 @@ class _Host:
         self._savepoints: dict[int, Savepoint] = {}
         """From which recordings go on that are not opened yet."""
         self._transcriber: Transcriber | None = None
+        self._settling: Iterator[int] = iter(())
         self._clock = _Clock()
 
     def listen(self) -> NoReturn:
@@ -110,6 +120,7 @@ class _Host:
         logger.propagate = False
         try:
             loaded = self._load(setup.checkpoint, setup.settings.recognizer)
+            self._settling = loaded.settle()
             watched = _Watched(loaded, self._clock, cache(partial(mark_of, loaded, setup)))
             self._transcriber = Transcriber(watched, setup.settings, savepoints=self)
             self._send(Ready(loaded.model, loaded.language, str(getattr(loaded, "device", "cpu"))))
@@ -158,11 +169,21 @@ class _Host:
         while True:
             if self._recordings.empty():
                 self._send(Room())
-            recording = self._recordings.get()
+            recording = self._next()
             if recording is None:
                 return
             if self._take_out(recording.number):
                 yield recording
+
+    def _next(self) -> Recording | None:
+        """While nothing comes and nothing is encoded, the recognizer settles."""
+        pause = _IDLE_SECONDS
+        while (before := self._clock.held_twice) is not None:
+            with suppress(queue.Empty):
+                return self._recordings.get(timeout=pause)
+            self._clock.held_twice = next(self._settling, None)
+            pause = _IDLE_SECONDS if self._clock.held_twice == before else 0.0
+        return self._recordings.get()
 
     def _take_out(self, number: int) -> bool:
         try:
@@ -206,6 +227,8 @@ class _Clock:
 
     def __init__(self) -> None:
         self.batches = 0
+        self.held_twice: int | None = 0
+        """Bytes, for the present, of a recognizer that settles; None when it has."""
         self._since: dict[int, float] = {}
         """By thread."""
         self._longest = 0.0
@@ -218,7 +241,8 @@ class _Clock:
 
     def beat(self) -> Beat:
         since = list(self._since.values())
-        return Beat(time.monotonic() - min(since) if since else 0.0, self._longest, self.batches, _resident_bytes())
+        memory = _resident_bytes() - (self.held_twice or 0)
+        return Beat(time.monotonic() - min(since) if since else 0.0, self._longest, self.batches, memory)
 
 
 class _Watched:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from parakeet_cli.transcription.pytorch.decoding import Jumps, unspoken
 from parakeet_cli.transcription.pytorch.failures import ran_out_of_memory
 from parakeet_cli.transcription.pytorch.memory import Activations
 from parakeet_cli.transcription.pytorch.recognizer import Modules, piece_text
+from parakeet_cli.transcription.pytorch.settling import settle
 from parakeet_cli.user_folders import temporary_folder
 
 __all__ = ["load"]
@@ -65,6 +67,8 @@ def load(path: Path, settings: RecognizerSettings, device: torch.device, dtype: 
         pieces=pieces,
         frame_samples=architecture.frame_samples,
         engine=EngineChoice.TORCH,
+        # what is packed for int8 has left the file already
+        settle=partial(settle, network) if device.type == "cpu" and not is_int8 else lambda: iter(()),
     )
 
 

@@ -55,6 +55,8 @@ class Modules:
     frame_samples: int
     engine: EngineChoice
     """Who built them; never ``AUTO``."""
+    settle: Callable[[], Iterator[int]] = lambda: iter(())
+    """As ``LastingRecognizer.settle``."""
 
 
 class TorchRecognizer:
@@ -198,6 +200,18 @@ class TorchRecognizer:
             (self._hypothesis(emissions, row.frames[0].first_sample), state)
             for row, (emissions, state) in zip(rows, decoded, strict=True)
         ]
+
+    def settle(self) -> Iterator[int]:
+        steps, held = self._modules.settle(), 0
+        while True:
+            if one_at_a_time.acquire(blocking=False):
+                try:
+                    held = next(steps)
+                except StopIteration:
+                    return
+                finally:
+                    one_at_a_time.release()
+            yield held
 
     def pack(self, state: DecoderState) -> bytes:
         file = io.BytesIO()
