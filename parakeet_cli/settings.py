@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+DEFAULT_MODEL = "parakeet-tdt-0.6b-v2"
+
 SAMPLE_RATE = 16_000
 """Samples a second of everything past ffmpeg; Parakeet's own rate."""
 

@@ -13,7 +13,6 @@ from parakeet_cli.cli.bench import bench
 from parakeet_cli.cli.eval import evaluate
 from parakeet_cli.display import display
 from parakeet_cli.errors import ParakeetError
-from parakeet_cli.transcription.media.ffmpeg_process import end_all
 
 __all__ = ["app", "main"]
 
@@ -92,6 +91,8 @@ def _leave(code: int) -> NoReturn:
         except OSError:
             closed = True
     if closed or threading.active_count() > 1 or "torch" in sys.modules:
+        from parakeet_cli.transcription.media.ffmpeg_process import end_all
+
         end_all()
         os._exit(code)
     sys.exit(code)

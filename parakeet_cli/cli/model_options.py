@@ -13,6 +13,7 @@ import typer
 
 from parakeet_cli.cli.parsing import chunk_length, parse_batch_size, parse_silence
 from parakeet_cli.settings import (
+    DEFAULT_MODEL,
     ActivitySettings,
     BatchSettings,
     ChunkSettings,
@@ -183,7 +184,7 @@ CudaGraphs = Annotated[
 class Recognition:
     """What the options were set to."""
 
-    model: Model = "parakeet-tdt-0.6b-v2"
+    model: Model = DEFAULT_MODEL
     device: Device = "auto"
     dtype: NumberFormat = Dtype.AUTO
     batch_size: BatchSize = "auto"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parakeet_cli.cli.bars import RichReporter
 from parakeet_cli.cli.progress import Totals
 from parakeet_cli.cli.reporters import EventLog, PlainReporter, Reporter
 
@@ -19,6 +18,8 @@ def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool, te
         return EventLog()
     if quiet or terminal_is_shared or not sys.stderr.isatty():
         return PlainReporter(totals, quiet)
+    from parakeet_cli.cli.bars import RichReporter  # late, as nobody else needs rich
+
     return RichReporter(totals, files)
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import typer
 
 from parakeet_cli.batch.journal import fingerprint
-from parakeet_cli.cli.models import DownloadBar
+from parakeet_cli.cli.download_bar import DownloadBar
 from parakeet_cli.cli.signals import interruptible
 from parakeet_cli.server.logs import set_up_logs
 from parakeet_cli.server.origins import is_loopback

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from parakeet_cli.cli import models
-from parakeet_cli.cli.models import DownloadBar, app
+from parakeet_cli.cli import download_bar
+from parakeet_cli.cli.download_bar import DownloadBar
+from parakeet_cli.cli.models import app
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound, ModelUntrusted
 from parakeet_cli.transcription.checkpoints import Places, find
 from parakeet_cli.transcription.checkpoints.catalogue import MODELS
@@ -179,7 +180,7 @@ def test_a_long_download_without_a_terminal_writes_a_line_now_and_then(
 ) -> None:
     with DownloadBar("v2") as bar:
         bar.advances(1, 2_000_000)
-        monkeypatch.setattr(models, "SECONDS_BETWEEN_LINES", 0.0)
+        monkeypatch.setattr(download_bar, "SECONDS_BETWEEN_LINES", 0.0)
         bar.advances(1_000_000, 2_000_000)
         bar.waits(Path("x.nemo"))
     assert capsys.readouterr().err.splitlines() == [

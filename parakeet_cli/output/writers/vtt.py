@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webvtt import Caption, WebVTT
-
 from parakeet_cli.output.cues import Cue, to_cues
 from parakeet_cli.output.presets import PRESETS, CueRules
 from parakeet_cli.output.writers.cleaning import plain, subtitled
@@ -22,13 +20,15 @@ class VttWriter:
     extension: ClassVar[str] = "vtt"
 
     def write(self, transcript: Transcript, rtfx: float | None = None) -> str:
+        from webvtt import Caption, WebVTT  # noqa: PLC0415 # where it is not needed it only costs time
+
         cues = to_cues(subtitled(transcript.segments), self.rules)
-        return WebVTT(captions=[_to_caption(cue) for cue in cues]).content.rstrip("\n") + "\n"
+        return WebVTT(captions=[Caption(*_parts(cue)) for cue in cues]).content.rstrip("\n") + "\n"
 
 
-def _to_caption(cue: Cue) -> Caption:
+def _parts(cue: Cue) -> tuple[str, str, str]:
     start, end = (clock(milliseconds(time), ".") for time in (cue.start, cue.end))
-    return Caption(start, end, _voice(cue.speaker) + "\n".join(map(_escaped, cue.lines)))
+    return start, end, _voice(cue.speaker) + "\n".join(map(_escaped, cue.lines))
 
 
 def _voice(speaker: str | None) -> str:

@@ -6,7 +6,9 @@ at an entry names it. Where the sha256 is unknown, the hub's own is checked and 
 
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT", "MODELS", "Model", "known", "known_file"]
+from parakeet_cli.settings import DEFAULT_MODEL
+
+__all__ = ["MODELS", "Model", "known", "known_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,6 @@ def _nvidia(
     return Model(name, f"{name}.nemo", languages, "CC-BY-4.0", aliases, f"nvidia/{name}", revision, size, sha256)
 
 
-DEFAULT = "parakeet-tdt-0.6b-v2"
-
 _EUROPEAN = (
     *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "it"),
     *("lt", "lv", "mt", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "uk"),
@@ -52,7 +52,7 @@ MODELS = (
     # Revision, size and sha256 agree in two model catalogues, the pinned inputs of sglang-omni's
     # Full-Duplex-Bench and a WebGPU converter's source manifest.
     _nvidia(
-        "parakeet-tdt-0.6b-v2",
+        DEFAULT_MODEL,
         aliases=("v2", "0.6b-v2"),
         revision="ae9ad07059c7c739ffaf932226a8fe64ae2620b0",
         size=2_472_222_720,

@@ -13,9 +13,10 @@ import pytest
 
 from parakeet_cli import user_folders
 from parakeet_cli.errors import ModelCorrupt, ModelNotFound
+from parakeet_cli.settings import DEFAULT_MODEL
 from parakeet_cli.transcription import checkpoints
 from parakeet_cli.transcription.checkpoints import Places, find, finding, identity, locate, on_disk, verify
-from parakeet_cli.transcription.checkpoints.catalogue import DEFAULT, MODELS, Model, known, known_file
+from parakeet_cli.transcription.checkpoints.catalogue import MODELS, Model, known, known_file
 from tests.transcription.checkpoints.hub_server import COMMIT, Hub, running_hub
 
 CONTENT = hashlib.shake_256(b"weights").digest(100_000)
@@ -56,7 +57,7 @@ def test_every_name_alias_and_file_name_means_one_model() -> None:
     names = [name for model in MODELS for name in (model.name, *model.aliases)]
     assert len({name.casefold() for name in names}) == len(names)
     assert all(known(name.upper()) and known_file(known(name).filename) for name in names)  # type: ignore[union-attr] # just seen
-    assert {DEFAULT, "parakeet-tdt-0.6b-v3", "parakeet-tdt-1.1b", TINY, "demo"} <= set(names)
+    assert {DEFAULT_MODEL, "parakeet-tdt-0.6b-v3", "parakeet-tdt-1.1b", TINY, "demo"} <= set(names)
     assert not any("whisper" in name for name in names)
 
 
