@@ -55,6 +55,17 @@ def write_wav(path: Path, samples: Samples) -> Path:
     return path
 
 
+ODD = b"\0"
+"""Behind the samples of a WAV file it makes that one for ffmpeg, which others do not need."""
+
+
+def for_ffmpeg(path: Path) -> Path:
+    """A WAV file that has become one for ffmpeg."""
+    with path.open("ab") as file:
+        file.write(ODD)
+    return path
+
+
 class BeepRecognizer:
     """Hears every beep, but for the faults it is made with.
 

@@ -91,8 +91,7 @@ def _leave(code: int) -> NoReturn:
         except OSError:
             closed = True
     if closed or threading.active_count() > 1 or "torch" in sys.modules:
-        from parakeet_cli.transcription.media.ffmpeg_process import end_all
-
-        end_all()
+        if children := sys.modules.get("parakeet_cli.transcription.media.ffmpeg_process"):
+            children.end_all()
         os._exit(code)
     sys.exit(code)

@@ -18,7 +18,7 @@ def make_reporter(totals: Totals, files: int, *, quiet: bool, json_log: bool, te
         return EventLog()
     if quiet or terminal_is_shared or not sys.stderr.isatty():
         return PlainReporter(totals, quiet)
-    from parakeet_cli.cli.bars import RichReporter  # late, as nobody else needs rich
+    from parakeet_cli.cli.bars import RichReporter  # late, as no other reporter needs rich
 
     return RichReporter(totals, files)
 

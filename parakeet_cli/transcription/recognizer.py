@@ -113,10 +113,10 @@ class Recognizer(Protocol):
 class LastingRecognizer(Recognizer, Protocol):
     """One for a process that stays, and often has nothing to do."""
 
-    def settle(self) -> Iterator[int]:
-        """Make short recordings quicker, in steps of some milliseconds; in a thread of its own.
+    def settle(self) -> Iterator[bool]:
+        """Make short recordings quicker, in steps of tens of milliseconds; in a thread of its own.
 
-        Yields the bytes that are held twice at present, until that is over: as many as before where a batch is encoded.
+        A step yields whether it could be done: not where a batch is encoded. Until the last it may hold weights twice.
         """
 
 

@@ -25,6 +25,7 @@ from parakeet_cli.settings import RecognizerSettings
 from parakeet_cli.transcription.checkpoints import Checkpoint
 from parakeet_cli.transcription.chunking import Chunk
 from parakeet_cli.transcription.engine import Ended, Ready, Room, Saved
+from parakeet_cli.transcription.engine.idling import Idling
 from parakeet_cli.transcription.engine.messages import (
     Beat,
     Cancel,
@@ -56,8 +57,6 @@ from parakeet_cli.transcription.savepoints import Savepoint
 __all__ = ["Load", "serve"]
 
 _BEAT_SECONDS = 1.0
-_IDLE_SECONDS = 1.0
-"""After which the recognizer settles."""
 _READ_BYTES = 1 << 16
 _MOST_DESCRIPTORS = 16
 """In one piece of what is received."""
@@ -91,7 +90,7 @@ class _Host:
         self._savepoints: dict[int, Savepoint] = {}
         """From which recordings go on that are not opened yet."""
         self._transcriber: Transcriber | None = None
-        self._settling: Iterator[int] = iter(())
+        self._idling = Idling(self._recordings, lambda: bool(self._descriptors))
         self._clock = _Clock()
 
     def listen(self) -> NoReturn:
@@ -120,7 +119,7 @@ class _Host:
         logger.propagate = False
         try:
             loaded = self._load(setup.checkpoint, setup.settings.recognizer)
-            self._settling = loaded.settle()
+            self._idling.steps = loaded.settle()
             watched = _Watched(loaded, self._clock, cache(partial(mark_of, loaded, setup)))
             self._transcriber = Transcriber(watched, setup.settings, savepoints=self)
             self._send(Ready(loaded.model, loaded.language, str(getattr(loaded, "device", "cpu"))))
@@ -169,21 +168,11 @@ class _Host:
         while True:
             if self._recordings.empty():
                 self._send(Room())
-            recording = self._next()
+            recording = self._idling.get()
             if recording is None:
                 return
             if self._take_out(recording.number):
                 yield recording
-
-    def _next(self) -> Recording | None:
-        """While nothing comes and nothing is encoded, the recognizer settles."""
-        pause = _IDLE_SECONDS
-        while (before := self._clock.held_twice) is not None:
-            with suppress(queue.Empty):
-                return self._recordings.get(timeout=pause)
-            self._clock.held_twice = next(self._settling, None)
-            pause = _IDLE_SECONDS if self._clock.held_twice == before else 0.0
-        return self._recordings.get()
 
     def _take_out(self, number: int) -> bool:
         try:
@@ -199,7 +188,7 @@ class _Host:
 
     def _beat(self) -> None:
         while True:
-            self._send(self._clock.beat())
+            self._send(self._clock.beat(is_settling=self._idling.is_amid))
             time.sleep(_BEAT_SECONDS)
 
     def _send(self, report: Report) -> None:
@@ -227,11 +216,10 @@ class _Clock:
 
     def __init__(self) -> None:
         self.batches = 0
-        self.held_twice: int | None = 0
-        """Bytes, for the present, of a recognizer that settles; None when it has."""
         self._since: dict[int, float] = {}
         """By thread."""
         self._longest = 0.0
+        self._memory = 0
 
     def __enter__(self) -> None:
         self._since[threading.get_ident()] = time.monotonic()
@@ -239,10 +227,11 @@ class _Clock:
     def __exit__(self, *_: object) -> None:
         self._longest = max(self._longest, time.monotonic() - self._since.pop(threading.get_ident()))
 
-    def beat(self) -> Beat:
+    def beat(self, *, is_settling: bool = False) -> Beat:
+        """While a recognizer settles it may hold its weights twice: the memory of the time before is told."""
         since = list(self._since.values())
-        memory = _resident_bytes() - (self.held_twice or 0)
-        return Beat(time.monotonic() - min(since) if since else 0.0, self._longest, self.batches, memory)
+        self._memory = self._memory if is_settling else _resident_bytes()
+        return Beat(time.monotonic() - min(since) if since else 0.0, self._longest, self.batches, self._memory)
 
 
 class _Watched:

@@ -1,7 +1,7 @@
 """Large checkpoints converted once: weights as this package uses them, in the number format that runs, in one file.
 
 They lie in the cache under the sha256 of the checkpoint, are written under another name and renamed, and are mapped
-into memory, not read: what several processes load, the machine holds once.
+into memory, not read: what several processes load, the machine holds once, but for engines that have settled.
 """
 
 import contextlib

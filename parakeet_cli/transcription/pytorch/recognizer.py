@@ -55,8 +55,8 @@ class Modules:
     frame_samples: int
     engine: EngineChoice
     """Who built them; never ``AUTO``."""
-    settle: Callable[[], Iterator[int]] = lambda: iter(())
-    """As ``LastingRecognizer.settle``."""
+    settle: Callable[[], Iterator[None]] = lambda: iter(())
+    """The steps of ``LastingRecognizer.settle``, for which no batch may be encoded."""
 
 
 class TorchRecognizer:
@@ -201,17 +201,18 @@ class TorchRecognizer:
             for row, (emissions, state) in zip(rows, decoded, strict=True)
         ]
 
-    def settle(self) -> Iterator[int]:
-        steps, held = self._modules.settle(), 0
+    def settle(self) -> Iterator[bool]:
+        steps = self._modules.settle()
         while True:
-            if one_at_a_time.acquire(blocking=False):
+            is_free = one_at_a_time.acquire(blocking=False)
+            if is_free:
                 try:
-                    held = next(steps)
+                    next(steps)
                 except StopIteration:
                     return
                 finally:
                     one_at_a_time.release()
-            yield held
+            yield is_free
 
     def pack(self, state: DecoderState) -> bytes:
         file = io.BytesIO()

@@ -23,22 +23,22 @@ _LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _MEMORY = Path("/proc/meminfo")
 _GROUP = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
-_FILES = {
-    "memory.max": ("memory.current", "memory.stat"),
-    "memory/memory.limit_in_bytes": ("memory/memory.usage_in_bytes", "memory/memory.stat"),
-}
-"""Of a group, in the second and in the first version: its limit, and what it uses and how much of that for files."""
+_VERSIONS = (
+    (r"^0::/(.*)", "", "memory.max", "memory.current"),
+    (r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:/(.*)", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+"""Of groups: what tells which one is ours, the folder that all are in, and files with its limit and what it uses."""
 
 _ALIGNMENT = 64
 _ROOM = 2
 """Times the weights that have to be free, so that nothing else has to make room for them."""
 
 
-def settle(module: nn.Module) -> Iterator[int]:
+def settle(module: nn.Module) -> Iterator[None]:
     """Move the weights of ``module``, one with each step; others may compute with it meanwhile.
 
-    Yields the bytes that are held twice so far, as weights that came from one mapped file leave it together. Does
-    nothing where the system has no large pages, or not twice the memory to spare.
+    Weights that came from one mapped file leave it together, with the last step. Does nothing where the system has no
+    large pages, or not twice the memory to spare.
     """
     weights = [
         (owner, name, tensor)
@@ -57,7 +57,7 @@ def settle(module: nn.Module) -> Iterator[int]:
         if isinstance(tensor, nn.Parameter):
             moved = nn.Parameter(moved, tensor.requires_grad)
         setattr(owner, name, moved)  # and not its data, which somebody may be reading
-        yield places[-1] - place
+        yield
 
 
 def _copied(tensor: Tensor, to: NDArray[np.uint8]) -> Tensor:
@@ -86,17 +86,18 @@ def _spare() -> int:
     """Bytes that can be had without taking them from others: of the machine, and of each group that we are in."""
     available = re.search(r"MemAvailable:\s+(\d+) kB", _said(_MEMORY))
     spare = [int(available[1]) << 10 if available else 0]
-    path = re.search(r"^0::/(.*)", _said(_GROUP), re.MULTILINE)
-    group = _GROUPS / path[1] if path else _GROUPS
-    for folder, (limits, (uses, stat)) in itertools.product((group, *group.parents), _FILES.items()):
-        if (limit := _said(folder / limits).strip()).isdecimal():
-            files = re.findall(r"^(?:in)?active_file (\d+)", _said(folder / stat), re.MULTILINE)
-            spare.append(int(limit) - int(_said(folder / uses) or limit) + sum(map(int, files)))
+    for own, root, limits, uses in _VERSIONS:
+        path = re.search(own, _said(_GROUP), re.MULTILINE)
+        group = _GROUPS / root / (path[1] if path else "")
+        for folder in (group, *group.parents):
+            if (limit := _said(folder / limits).strip()).isdecimal():
+                files = re.findall(r"^(?:in)?active_file (\d+)", _said(folder / "memory.stat"), re.MULTILINE)
+                spare.append(int(limit) - int(_said(folder / uses) or limit) + sum(map(int, files)))
     return min(spare)
 
 
 def _said(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
