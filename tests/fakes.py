@@ -110,7 +110,7 @@ class BeepRecognizer:
     def decode(self, rows: Sequence[Row]) -> list[tuple[Hypothesis, DecoderState]]:
         return [self._decode(row) for row in rows]
 
-    def settle(self) -> Iterator[int]:
+    def settle(self) -> Iterator[bool]:
         return iter(())
 
     def pack(self, state: DecoderState) -> bytes:

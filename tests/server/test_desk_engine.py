@@ -15,7 +15,7 @@ from parakeet_cli.server.desk import Desk, EngineState, State, View, Work
 from parakeet_cli.settings import LifecycleSettings
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia
 from tests.engines import PATIENCE, children, eventually, start_beeping
-from tests.fakes import WORDS, beeps, write_wav
+from tests.fakes import WORDS, beeps, for_ffmpeg, write_wav
 
 SETTINGS = LifecycleSettings(idle_seconds=1000.0, hang_seconds=2.0, heartbeat_seconds=3.0, load_seconds=30.0)
 
@@ -146,7 +146,7 @@ def test_an_unloaded_engine_leaves_no_process(desk_with: Open, wav: Path) -> Non
 def test_a_short_recording_is_answered_long_before_long_ones_are_finished(
     desk_with: Open, wav: Path, tmp_path: Path
 ) -> None:
-    long_wav = write_wav(tmp_path / "long.wav", beeps(["four", "five"] * 500, pause=1.2))  # 24 minutes in truth
+    long_wav = for_ffmpeg(write_wav(tmp_path / "long.wav", beeps(["four", "five"] * 500, pause=1.2)))  # 24 minutes
     desk = desk_with(BEEP_SECONDS="0.1")
     long = [desk.submit(FileMedia(long_wav), duration=3600.0) for _ in range(5)]
     eventually(lambda: all(work.view.seconds for work in long[:3]))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.fakes import ODD
 from tests.server.asking import SPEECH
 from tests.server.processes import RunningServer, form, until
 
@@ -41,12 +42,23 @@ def test_a_request_and_a_job_are_probed_once_and_decoded_once(
     start_server: Callable[..., RunningServer], starts: Path, tmp_path: Path
 ) -> None:
     server = start_server(PARAKEET_FFMPEG=str(tmp_path / "ffmpeg"))
-    assert server.transcribe(SPEECH).json()["text"] == "one two three"
+    assert server.transcribe(SPEECH + ODD).json()["text"] == "one two three"
     assert kinds(starts) == ["decode", "probe"]
-    body, kind = form(SPEECH)
+    body, kind = form(SPEECH + ODD)
     location = server.ask("POST", "/v1/jobs", body, {"Content-Type": kind}).headers["location"]
     until(lambda: server.ask("GET", location).json()["status"] == "completed", "the job is done")
     assert kinds(starts) == ["decode", "decode", "probe", "probe"]
+
+
+def test_samples_as_they_are_wanted_need_no_ffmpeg(
+    start_server: Callable[..., RunningServer], parakeet: Command, starts: Path, tmp_path: Path
+) -> None:
+    server = start_server(PARAKEET_FFMPEG=str(tmp_path / "ffmpeg"))
+    assert server.transcribe(SPEECH).json()["text"] == "one two three"
+    (parakeet.folder / "one.wav").write_bytes(SPEECH)
+    done = parakeet("transcribe", "one.wav", environment={"PARAKEET_FFMPEG": str(tmp_path / "ffmpeg")})
+    assert done.returncode == 0
+    assert kinds(starts) == []
 
 
 def test_a_file_of_several_tracks_is_probed_once(parakeet: Command, ffmpeg: str, starts: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import srt
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.fakes import beeps, write_wav
+from tests.fakes import ODD, beeps, write_wav
 from tests.server.browsing import SECONDS, chromium, visiting
 from tests.server.conftest import KEY
 from tests.server.processes import RunningServer, running, until
@@ -134,7 +134,7 @@ def test_a_cancel_while_the_server_looks_at_it_leaves_no_job(
         running(tmp_path, PARAKEET_FFMPEG=str(slow), BEEP_SECONDS="60") as server,
         visiting(browser, server.url) as visit,
     ):
-        row = visit.drop("talk.wav", talk)
+        row = visit.drop("talk.wav", talk + ODD)
         expect(row).to_have_attribute("data-state", "checking")
         with visit.page.expect_request(lambda request: request.method == "DELETE") as deleted:
             row.get_by_role("button", name="Cancel talk.wav").click()

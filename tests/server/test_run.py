@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import beeps
+from tests.fakes import ODD, beeps
 from tests.server.asking import SPEECH, wav
 from tests.server.processes import Answer, RunningServer, form, until
 
@@ -75,7 +75,7 @@ def test_a_job_that_has_come_whole_gets_an_answer_from_a_server_that_stops(
     (tmp_path / "slow-ffmpeg").write_text(f'#!/bin/sh\nsleep 2\nexec {ffmpeg} "$@"\n')
     (tmp_path / "slow-ffmpeg").chmod(0o755)
     server = start_server(PARAKEET_FFMPEG=str(tmp_path / "slow-ffmpeg"), sound=None)
-    body, headers = _form(SPEECH)
+    body, headers = _form(SPEECH + ODD)
     with ThreadPoolExecutor(1) as client:
         answer = client.submit(server.ask, "POST", "/v1/jobs", body, headers)
         time.sleep(1.0)

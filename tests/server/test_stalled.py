@@ -11,10 +11,11 @@ from werkzeug.test import TestResponse
 from parakeet_cli.server.stalled import StalledFiles
 from parakeet_cli.settings import ServerSettings
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg
-from tests.fakes import beeps
+from tests.fakes import ODD, beeps
 from tests.server.asking import ROUTE, SPEECH, application, ask, wav
 
-OTHER = wav(beeps(["three", "two", "one"]))
+FIRST = SPEECH + ODD
+OTHER = wav(beeps(["three", "two", "one"])) + ODD
 """Of the same size."""
 FORM_FIELDS = {"/asr?output=srt": "audio_file", "/detect-language": "audio_file"}
 """The names of the file, where it is another than usual."""
@@ -43,7 +44,7 @@ def stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _send(client: FlaskClient, route: str, file: bytes = SPEECH) -> TestResponse:
+def _send(client: FlaskClient, route: str, file: bytes = FIRST) -> TestResponse:
     return ask(client, route, file, FORM_FIELDS.get(route, "file"))
 
 
@@ -52,7 +53,7 @@ def _send(client: FlaskClient, route: str, file: bytes = SPEECH) -> TestResponse
 def test_what_stalls_is_504_once_and_then_400(stall: Path, step: str, fields: dict[str, Any]) -> None:
     client = application().test_client()
     (stall / step).touch()
-    first = ask(client, **fields)
+    first = ask(client, file=FIRST, **fields)
     (stall / step).unlink()  # from here on any file that reaches ffmpeg is decoded
     again = _send(client, ROUTE)
     errors = [answer.get_json()["error"] for answer in (first, again)]

@@ -20,7 +20,7 @@ from parakeet_cli.transcription.media.audio import AudioTrack, Decoding, MediaFi
 from parakeet_cli.transcription.media.inputs import FileMedia
 from parakeet_cli.transcription.pipeline import Event, Failed, Finished, Progress, Recording, Started, Transcriber
 from parakeet_cli.transcription.recognizer import DecoderState, Frames, Hypothesis, Row
-from tests.fakes import WORDS, BeepRecognizer, beeps, silence, write_wav
+from tests.fakes import WORDS, BeepRecognizer, beeps, for_ffmpeg, silence, write_wav
 
 SHORT = ChunkSettings(chunk_seconds=1.6, context_seconds=0.32)
 
@@ -189,9 +189,11 @@ def test_long_chunks_are_decoded_a_few_ahead_only(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("aside")
 def test_an_engine_error_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = recordings(tmp_path, SPOKEN)
+    for_ffmpeg(tmp_path / "1.wav")
     monkeypatch.setenv("PARAKEET_FFMPEG", str(tmp_path / "no-such-ffmpeg"))
     with pytest.raises(FfmpegMissing):
-        list(Transcriber(BeepRecognizer(), settings()).transcribe(recordings(tmp_path, SPOKEN)))
+        list(Transcriber(BeepRecognizer(), settings()).transcribe(batch))
 
 
 @pytest.mark.usefixtures("aside")

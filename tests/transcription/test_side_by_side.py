@@ -20,7 +20,7 @@ from parakeet_cli.transcription.listening import Listened
 from parakeet_cli.transcription.media.inputs import DescriptorMedia, FileMedia
 from parakeet_cli.transcription.pipeline import Event, Failed, Finished, Recording, Started, Transcriber
 from parakeet_cli.transcription.recognizer import Frames
-from tests.fakes import WORDS, BeepRecognizer, beeps, write_wav
+from tests.fakes import WORDS, BeepRecognizer, beeps, for_ffmpeg, write_wav
 
 SHORT = ChunkSettings(chunk_seconds=1.6, context_seconds=0.32)
 PATIENCE = 0.02
@@ -37,7 +37,7 @@ def spoken(count: int, step: int) -> list[str]:
 
 
 def recording(folder: Path, number: int, words: Sequence[str]) -> Recording:
-    return Recording(number, FileMedia(write_wav(folder / f"{number}.wav", beeps(words))))
+    return Recording(number, FileMedia(for_ffmpeg(write_wav(folder / f"{number}.wav", beeps(words)))))
 
 
 class Served:

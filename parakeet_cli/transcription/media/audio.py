@@ -1,4 +1,4 @@
-"""Any media → a stream of 16 kHz mono samples, with ffmpeg; and an account of what could not be decoded."""
+"""Any media → a stream of 16 kHz mono samples, by ffmpeg if need be; and an account of what could not be decoded."""
 
 from collections.abc import Generator, Iterator
 from itertools import islice
@@ -13,6 +13,7 @@ from parakeet_cli.transcription.media.child_messages import Messages
 from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
 from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.media_file import MediaFile, open_media
+from parakeet_cli.transcription.media.plain_wav import PlainWav, find_plain_wav
 from parakeet_cli.transcription.media.probe import (
     AudioTrack,
     MediaInfo,
@@ -94,10 +95,13 @@ class Decoding:
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         self._check_claim()
-        try:
-            process = yield from self._run_ffmpeg()
-        except DecodeKilled:
-            process = yield from self._run_ffmpeg()
+        process = None
+        wav = find_plain_wav(self._file)
+        if wav is None or not (yield from self._read_plain(wav)):
+            try:
+                process = yield from self._run_ffmpeg()
+            except DecodeKilled:
+                process = yield from self._run_ffmpeg()
         self._file.check_unchanged()
         if not self.seconds:
             raise self._nothing(process)
@@ -111,6 +115,16 @@ class Decoding:
             f"{self._file.name} claims {claimed:g} s of sound, the limit is {limit:g} s; raise it or set an end."
         )
 
+    def _read_plain(self, wav: PlainWav) -> Generator[NDArray[np.float32], None, bool]:
+        """Whether that worked; else ffmpeg goes on from there, and complains."""
+        try:
+            for block in _equal_blocks(self._window(wav.read(self._file))):
+                self._count(block, None)
+                yield _floats(block)
+        except OSError:
+            return False
+        return True
+
     def _run_ffmpeg(self) -> Generator[NDArray[np.float32], None, FfmpegProcess]:
         """Yield the blocks from where a run that was killed stopped: after a whole second, as only the last is shorter.
 
@@ -122,7 +136,7 @@ class Decoding:
         ) as process:
             for block in islice(self._blocks(process), round(self.seconds), None):
                 self._count(block, process)
-                yield np.frombuffer(block, dtype="<i2").astype(np.float32) / np.float32(32768)
+                yield _floats(block)
         return process
 
     def _blocks(self, process: FfmpegProcess) -> Iterator[bytes]:
@@ -168,7 +182,7 @@ class Decoding:
             if end is not None and position >= end:
                 return
 
-    def _count(self, block: bytes, process: FfmpegProcess) -> None:
+    def _count(self, block: bytes, process: FfmpegProcess | None) -> None:
         seconds = self.seconds + len(block) / _BYTES_PER_SECOND
         limit = self._settings.max_duration
         if limit is not None and seconds > limit:
@@ -176,20 +190,20 @@ class Decoding:
                 f"{self._file.name} has more sound than the limit of {limit:g} s; raise it or set an end."
             )
         if seconds < SHORTEST_AUDIO:
-            if _complaints(process):
+            if process and _complaints(process):
                 raise not_media(self._file, process.messages)
             raise AudioTooShort(f"{self._file.name} has only {seconds * 1000:.0f} ms of sound; 80 ms are needed.")
         self.seconds = seconds
 
-    def _nothing(self, process: FfmpegProcess) -> NotMedia | AudioTooShort:
-        if _complaints(process):
+    def _nothing(self, process: FfmpegProcess | None) -> NotMedia | AudioTooShort:
+        if process and _complaints(process):
             return not_media(self._file, process.messages)
         after = f" after {self._settings.start:g} s" if self._settings.start else ""
         return AudioTooShort(f"{self._file.name} has no sound{after}; there is nothing to transcribe.")
 
-    def _missing(self, process: FfmpegProcess) -> Partial | None:
+    def _missing(self, process: FfmpegProcess | None) -> Partial | None:
         expected = None if self._info.is_estimate else self.expected_seconds
-        errors = _complaints(process)
+        errors = _complaints(process) if process else 0
         if errors or (expected is not None and _falls_short(self.seconds, expected) and not self._another_goes_on()):
             return Partial(self.seconds, expected, errors)
         return None
@@ -214,6 +228,10 @@ def _falls_short(seconds: float, expected: float) -> bool:
 def _complaints(process: FfmpegProcess) -> int:
     """How often ffmpeg complained; a failure without a word counts as one. Being stopped by us is none."""
     return process.messages.count or int(process.exit_code not in (None, 0))
+
+
+def _floats(block: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(block, dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 def _mix(unplaced_channels: int) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class MediaFile:
     size: int
     modified_ns: int
     interruption: Interruption = field(default_factory=Interruption, compare=False, repr=False)
-    """Ends every ffmpeg that reads the file."""
+    """Ends every ffmpeg that reads the file, and our own reading."""
 
     @property
     def state(self) -> str:

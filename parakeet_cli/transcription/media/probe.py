@@ -1,4 +1,4 @@
-"""What a media file holds: its length and its audio tracks, as ffmpeg itself tells in one run.
+"""What a media file holds: its length and its audio tracks, as ffmpeg itself tells in one run, or would of plain WAV.
 
 Not ffprobe: with an allow-list of audio decoders it fails on every file that has a video track, and without
 one it opens them all.
@@ -16,6 +16,7 @@ from parakeet_cli.transcription.media.ffmpeg import find_ffmpeg, input_arguments
 from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patience
 from parakeet_cli.transcription.media.languages import same_language
 from parakeet_cli.transcription.media.media_file import MediaFile
+from parakeet_cli.transcription.media.plain_wav import find_plain_wav
 
 __all__ = ["AudioTrack", "MediaInfo", "Probed", "choose_track", "concerns_audio", "examine", "not_media", "probe"]
 
@@ -73,13 +74,13 @@ class Probed:
 
 
 def examine(file: MediaFile, known: Probed | None = None) -> Probed:
-    """What is ``known``, if it is of this very file in its present state; else ffmpeg is asked. Raises as ``probe``."""
+    """What is ``known``, if it is of this very file in its present state; else what ``probe`` tells, or raises."""
     state = file.state
     return known if known and known.state == state else Probed(state, probe(file))
 
 
 def probe(file: MediaFile, settings: DecodingSettings = _DEFAULTS) -> MediaInfo:
-    """Ask ffmpeg what is in the file; at least one track, or an error.
+    """Ask ffmpeg what is in the file, unless that is plain; at least one track, or an error.
 
     Raises:
         NotMedia: ffmpeg cannot read it, or its format is not one that we let it read.
@@ -87,6 +88,9 @@ def probe(file: MediaFile, settings: DecodingSettings = _DEFAULTS) -> MediaInfo:
         DecodeKilled: ffmpeg was killed from outside twice; after the first time it was started again.
         DecodeTimeout, FfmpegMissing: as ``FfmpegProcess`` and ``find_ffmpeg``.
     """
+    file.interruption.check()
+    if wav := find_plain_wav(file):
+        return MediaInfo(wav.duration, (AudioTrack(0, 0, None, "pcm_s16le", is_default=False, title=None),))
     try:
         return _ask(file, settings)
     except DecodeKilled:

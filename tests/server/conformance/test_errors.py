@@ -228,7 +228,7 @@ def test_a_full_queue_says_when_to_come_back_and_the_client_does(
 def test_while_the_model_is_loaded_requests_wait_as_long_as_there_is_room(
     newest_client: Client, start_server: Callable[..., RunningServer], tmp_path: Path
 ) -> None:
-    server = start_server("--eager", "--concurrency", "1", "--queue", "1", BEEP_LOAD_SECONDS="3")
+    server = start_server("--eager", "--concurrency", "1", "--queue", "1", BEEP_LOAD_SECONDS="3", BEEP_SECONDS="4")
     path = write_wav(tmp_path / "beeps.wav", beeps(["one"]))
     health = ask(server.url, "/health", method="GET")
     assert (health.status, health.json["status"]) == (503, "loading model")

@@ -29,7 +29,7 @@ from parakeet_cli.transcription.media.probe import AudioTrack, MediaInfo, Probed
 from parakeet_cli.transcription.pipeline import Transcriber
 from tests.conftest import ROOT
 from tests.engines import Listener, beeping, children, eventually, is_alive
-from tests.fakes import WORDS, BeepRecognizer, beeps, write_wav
+from tests.fakes import WORDS, BeepRecognizer, beeps, for_ffmpeg, write_wav
 
 SPEECH = ROOT / "tests/data/demo/one-two-three.flac"
 
@@ -145,7 +145,7 @@ def test_what_is_no_media_fails_alone(start: Start, wav: Path, tmp_path: Path) -
     engine.transcribe(Recording(1, FileMedia(text)))
     engine.transcribe(Recording(2, FileMedia(wav)))
     assert listener.until(Finished).recording == 2
-    failed = next(told for told in listener.told if isinstance(told, Failed))
+    failed = listener.until(Failed)
     assert (failed.recording, type(failed.error)) == (1, NotMedia)
 
 
@@ -333,7 +333,7 @@ def test_an_engine_has_as_many_descriptors_after_forty_uploads_as_before(start: 
 
 
 def test_killed_parents_take_their_engine_and_its_ffmpeg_along(tmp_path: Path) -> None:
-    long = write_wav(tmp_path / "long.wav", beeps(["four"] * 3_000))
+    long = for_ffmpeg(write_wav(tmp_path / "long.wav", beeps(["four"] * 3_000)))
     script = (
         "import sys, time, pathlib\n"
         "from tests.engines import beeping\n"
@@ -355,7 +355,7 @@ def test_killed_parents_take_their_engine_and_its_ffmpeg_along(tmp_path: Path) -
 
 
 def test_a_killed_engine_takes_its_ffmpeg_along(start: Start, tmp_path: Path) -> None:
-    long = write_wav(tmp_path / "long.wav", beeps(["four"] * 3_000))
+    long = for_ffmpeg(write_wav(tmp_path / "long.wav", beeps(["four"] * 3_000)))
     engine, listener = start(BEEP_SECONDS="1000")
     engine.transcribe(Recording(1, FileMedia(long)))
     listener.until(Started)

@@ -12,7 +12,7 @@ import pytest
 from parakeet_cli.transcription.media.ffmpeg import Ffmpeg, find_ffmpeg
 from tests.conftest import skip_for_want_of
 from tests.transcription.media.decoded import noise_pcm
-from tests.transcription.media.hostile import Maker, wav
+from tests.transcription.media.hostile import Maker, chunk, wav
 
 
 def _builds() -> dict[str, str | None]:
@@ -44,8 +44,14 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Maker:
 
 @pytest.fixture(scope="session")
 def noise(make: Maker) -> Path:
-    """``noise_pcm`` as a WAV file."""
-    return make.write("noise.wav", wav(noise_pcm()))
+    """``noise_pcm`` as a WAV file that is left to ffmpeg, for what comes after the samples."""
+    return make.write("noise.wav", wav(noise_pcm(), after=chunk(b"note", b"an odd one")))
+
+
+@pytest.fixture(scope="session")
+def plain(make: Maker) -> Path:
+    """``noise_pcm`` as a WAV file that needs no ffmpeg."""
+    return make.write("plain.wav", wav(noise_pcm()))
 
 
 @pytest.fixture

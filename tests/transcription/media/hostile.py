@@ -79,13 +79,22 @@ def wav(
     bits: int = 16,
     kind: int = 1,
     claimed_bytes: int | None = None,
+    before: bytes = b"",
+    after: bytes = b"",
 ) -> bytes:
-    """A RIFF file whose header says what it is told to say, true or not. ``kind`` 3 is float."""
+    """A RIFF file whose header says what it is told to say, true or not. ``kind`` 3 is float.
+
+    ``before`` and ``after`` are chunks around that of the data.
+    """
     width = channels * bits // 8
     form = struct.pack("<HHIIHH", kind, channels & 0xFFFF, rate, (rate * width) & 0xFFFFFFFF, width & 0xFFFF, bits)
     size = len(data) if claimed_bytes is None else claimed_bytes
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", size) + data
+    body = b"WAVE" + chunk(b"fmt ", form) + before + b"data" + struct.pack("<I", size) + data + after
     return b"RIFF" + struct.pack("<I", min(len(body), 0xFFFFFFFF)) + body
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
 
 
 def flipped(content: bytes, count: int = 200, seed: int = 1, within: tuple[float, float] = (0.1, 0.9)) -> bytes:

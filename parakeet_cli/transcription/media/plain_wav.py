@@ -1,0 +1,83 @@
+"""WAV files that hold the very samples that ffmpeg would make of them: 16-bit mono at 16 kHz, nothing left to decode.
+
+Recorders for recognizers write such files. ffmpeg starts in a tenth of a second, twice for each; what is not exactly as
+expected here is left to it. Only where another format is hidden in what the header calls samples (ffmpeg looks for MP3,
+AC-3, DTS and others there) does it hear something else. Reading has no deadline, as opening has none.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from parakeet_cli.settings import SAMPLE_RATE
+from parakeet_cli.transcription.media.media_file import MediaFile
+
+__all__ = ["PlainWav", "find_plain_wav"]
+
+_SAMPLE_BYTES = 2
+_FORMAT = struct.pack("<HHIIHH", 1, 1, SAMPLE_RATE, _SAMPLE_BYTES * SAMPLE_RATE, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)
+_FORMATS = (_FORMAT, _FORMAT + bytes(2))
+"""In full, and with the length of an extension that is not there."""
+_IGNORED = {b"LIST": 4, b"fact": 0, b"bext": 0, b"iXML": 0, b"PEAK": 0, b"JUNK": 0, b"junk": 0, b"FLLR": 0}
+"""Chunks that say nothing of the sound, and how many bytes they have at least."""
+_LONGEST_IGNORED = 1 << 20
+_MOST_CHUNKS = 32
+_LONGEST = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlainWav:
+    """Where in the file the samples begin, and how many bytes they are."""
+
+    first_byte: int
+    size: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds, in hundredths and rounded up from a half, as ffmpeg tells them."""
+        hundredth = SAMPLE_RATE // 100
+        return (self.size // _SAMPLE_BYTES + hundredth // 2) // hundredth / 100
+
+    def read(self, file: MediaFile) -> Iterator[bytes]:
+        """A second at a time, fewer at the end of the samples, or of a file that became shorter.
+
+        Raises ``OSError`` where it cannot be read, and ``Interrupted``.
+        """
+        place, end = self.first_byte, self.first_byte + self.size
+        while place < end:
+            file.interruption.check()
+            data = os.pread(file.descriptor, min(_SAMPLE_BYTES * SAMPLE_RATE, end - place), place)
+            if not data:
+                return
+            place += len(data)
+            yield data
+
+
+def find_plain_wav(file: MediaFile) -> PlainWav | None:
+    """None for every other file, also for one that cannot be read."""
+    with suppress(OSError):
+        return _find(file.descriptor, file.size)
+    return None
+
+
+def _find(descriptor: int, size: int) -> PlainWav | None:
+    if size > _LONGEST or os.pread(descriptor, 12, 0) != b"RIFF" + struct.pack("<I", max(0, size - 8)) + b"WAVE":
+        return None
+    place, has_format = 12, False
+    for _ in range(_MOST_CHUNKS):
+        head = os.pread(descriptor, 8, place)
+        if len(head) < 8:
+            return None
+        name, length = struct.unpack("<4sI", head)
+        place += 8
+        if name == b"data":
+            is_whole = length > 0 and length % _SAMPLE_BYTES == 0 and place + length == size
+            return PlainWav(place, length) if has_format and is_whole else None
+        if name == b"fmt " and not has_format and length <= max(map(len, _FORMATS)):
+            has_format = os.pread(descriptor, length, place) in _FORMATS
+        elif not _IGNORED.get(name, _LONGEST) <= length <= _LONGEST_IGNORED:
+            return None
+        place += length + length % 2
+    return None
