@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from parakeet_cli.settings import SAMPLE_RATE
 from parakeet_cli.transcription.media.media_file import MediaFile
+from parakeet_cli.transcription.media.riff import riff_chunks
 
 __all__ = ["PlainWav", "find_plain_wav"]
 
@@ -23,7 +24,6 @@ _FORMATS = (_FORMAT, _FORMAT + bytes(2))
 _IGNORED = {b"LIST": 4, b"fact": 0, b"bext": 0, b"iXML": 0, b"PEAK": 0, b"JUNK": 0, b"junk": 0, b"FLLR": 0}
 """Chunks that say nothing of the sound, and how many bytes they have at least."""
 _LONGEST_IGNORED = 1 << 20
-_MOST_CHUNKS = 32
 _LONGEST = (1 << 32) - 1
 
 
@@ -63,21 +63,15 @@ def find_plain_wav(file: MediaFile) -> PlainWav | None:
 
 
 def _find(descriptor: int, size: int) -> PlainWav | None:
-    if size > _LONGEST or os.pread(descriptor, 12, 0) != b"RIFF" + struct.pack("<I", max(0, size - 8)) + b"WAVE":
+    if size > _LONGEST or os.pread(descriptor, 8, 0) != b"RIFF" + struct.pack("<I", max(0, size - 8)):
         return None
-    place, has_format = 12, False
-    for _ in range(_MOST_CHUNKS):
-        head = os.pread(descriptor, 8, place)
-        if len(head) < 8:
+    has_format = False
+    for chunk in riff_chunks(descriptor):
+        if chunk.name == b"data":
+            is_whole = chunk.length > 0 and chunk.length % _SAMPLE_BYTES == 0 and chunk.place + chunk.length == size
+            return PlainWav(chunk.place, chunk.length) if has_format and is_whole else None
+        if chunk.name == b"fmt " and not has_format and chunk.length <= max(map(len, _FORMATS)):
+            has_format = os.pread(descriptor, chunk.length, chunk.place) in _FORMATS
+        elif not _IGNORED.get(chunk.name, _LONGEST) <= chunk.length <= _LONGEST_IGNORED:
             return None
-        name, length = struct.unpack("<4sI", head)
-        place += 8
-        if name == b"data":
-            is_whole = length > 0 and length % _SAMPLE_BYTES == 0 and place + length == size
-            return PlainWav(place, length) if has_format and is_whole else None
-        if name == b"fmt " and not has_format and length <= max(map(len, _FORMATS)):
-            has_format = os.pread(descriptor, length, place) in _FORMATS
-        elif not _IGNORED.get(name, _LONGEST) <= length <= _LONGEST_IGNORED:
-            return None
-        place += length + length % 2
     return None

@@ -17,6 +17,7 @@ from parakeet_cli.transcription.media.ffmpeg_process import FfmpegProcess, Patie
 from parakeet_cli.transcription.media.languages import same_language
 from parakeet_cli.transcription.media.media_file import MediaFile
 from parakeet_cli.transcription.media.plain_wav import find_plain_wav
+from parakeet_cli.transcription.media.riff import claimed_seconds
 
 __all__ = ["AudioTrack", "MediaInfo", "Probed", "choose_track", "concerns_audio", "examine", "not_media", "probe"]
 
@@ -141,8 +142,9 @@ def _ask(file: MediaFile, settings: DecodingSettings) -> MediaInfo:
     if not banner.tracks:
         raise _no_audio(file, banner, messages)
     tracks = sorted(banner.tracks.values(), key=lambda track: track.stream)
+    claimed = claimed_seconds(file)
     return MediaInfo(
-        duration=banner.duration,
+        duration=claimed or banner.duration,
         tracks=tuple(
             replace(
                 track,
@@ -151,7 +153,7 @@ def _ask(file: MediaFile, settings: DecodingSettings) -> MediaInfo:
             )
             for index, track in enumerate(tracks)
         ),
-        is_estimate=banner.is_estimate,
+        is_estimate=banner.is_estimate and not claimed,
         has_video=banner.has_video,
     )
 
