@@ -70,8 +70,10 @@ def _find(descriptor: int, size: int) -> PlainWav | None:
         if chunk.name == b"data":
             is_whole = chunk.length > 0 and chunk.length % _SAMPLE_BYTES == 0 and chunk.place + chunk.length == size
             return PlainWav(chunk.place, chunk.length) if has_format and is_whole else None
-        if chunk.name == b"fmt " and not has_format and chunk.length <= max(map(len, _FORMATS)):
-            has_format = os.pread(descriptor, chunk.length, chunk.place) in _FORMATS
+        if chunk.name == b"fmt " and not has_format:
+            if chunk.length > len(_FORMATS[-1]) or os.pread(descriptor, chunk.length, chunk.place) not in _FORMATS:
+                return None
+            has_format = True
         elif not _IGNORED.get(chunk.name, _LONGEST) <= chunk.length <= _LONGEST_IGNORED:
             return None
     return None

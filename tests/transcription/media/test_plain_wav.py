@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_leaks")
 _INFO = chunk(b"LIST", b"INFOISFT\x05\0\0\0Lavf\0\0")
 _FORMAT = struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 16)
 
+_EIGHT_BITS = struct.pack("<HHIIHH", 1, 1, 16_000, 16_000, 1, 8)
 _EXTENSIBLE = (
     b"\xfe\xff" + _FORMAT[2:] + struct.pack("<HHI", 22, 16, 4) + bytes.fromhex("0100000000001000800000aa00389b71")
 )
@@ -62,6 +63,7 @@ ODD = {
     "an extension": _riff(chunk(b"fmt ", _FORMAT + struct.pack("<HH", 2, 0)), _DATA),
     "extensible": _riff(chunk(b"fmt ", _EXTENSIBLE), _DATA),
     "two formats": _riff(chunk(b"fmt ", _FORMAT), chunk(b"fmt ", _FORMAT), _DATA),
+    "two formats, of which the first counts": _riff(chunk(b"fmt ", _EIGHT_BITS), chunk(b"fmt ", _FORMAT), _DATA),
     "format after the data": _riff(_DATA, chunk(b"fmt ", _FORMAT)),
     "no format": _riff(_DATA),
     "less than it claims": wav(noise_pcm(0.5), claimed_bytes=20_000),
