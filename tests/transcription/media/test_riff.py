@@ -52,8 +52,8 @@ def test_what_is_missing_of_a_broken_copy_is_told(
     ids=[
         "a recorder that was switched off",
         "a pipe",
-        "arecord",
-        "sox",
+        "2 GiB",
+        "as much as fits",
         "the header counted in",
         "within what players pad",
     ],
